@@ -1,0 +1,56 @@
+"""The loss: one number that says how wrong the network is, and its gradient, from one function.
+
+Categorical cross-entropy of targets t (one-hot, or smoothed) and p = softmax(logits), averaged over
+the N rows of the batch: L = -1/N sum_n sum_k t_nk log p_nk.
+"""
+
+import numpy as np
+
+
+def cross_entropy(
+    logits: np.ndarray, labels: np.ndarray, label_smoothing: float = 0.0
+) -> tuple[float, np.ndarray]:
+    """Loss and its gradient with respect to the logits: what training uses.
+
+    Written with the logits z, the loss never takes the logarithm of a vanishing probability:
+
+        log p_k = z_k - log sum_j exp(z_j)   so   L = 1/N sum_n (log sum_j exp(z_j) - sum_k t_k z_k)
+
+    and, because d/dz_k of log sum_j exp(z_j) is just p_k, everything collapses to
+
+        dL/dz = (p - t) / N
+
+    Label smoothing s replaces the one-hot t by (1 - s) t + s / K (Szegedy et al., 2016).
+
+    logits: (N, K) float; labels: (N,) integers 0..K-1. Returns (L, dL/dlogits (N, K)).
+    """
+    n, classes = logits.shape
+    rows = np.arange(n)
+    shifted = logits - logits.max(axis=1, keepdims=True)  # as in softmax: exp cannot overflow
+    exponentials = np.exp(shifted)
+    totals = exponentials.sum(axis=1, keepdims=True)
+    target_logit = (1 - label_smoothing) * shifted[rows, labels]
+    if label_smoothing:
+        target_logit += label_smoothing * shifted.mean(axis=1)
+    loss = float(np.mean(np.log(totals[:, 0]) - target_logit, dtype=np.float64))
+
+    d_logits = exponentials / totals
+    d_logits -= label_smoothing / classes
+    d_logits[rows, labels] -= 1 - label_smoothing
+    d_logits /= n
+    return loss, d_logits
+
+
+def cross_entropy_of_probabilities(
+    probabilities: np.ndarray, targets: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The textbook form, L and dL/dp = -t / (N p), kept to show that both routes agree.
+
+    Followed by activations.softmax_backward it gives the same gradient as cross_entropy, but it
+    divides by p, which underflows to 0 for a confidently wrong answer.
+
+    probabilities, targets: (N, K). Returns (L, dL/dprobabilities (N, K)).
+    """
+    n = len(probabilities)
+    loss = float(-np.sum(targets * np.log(probabilities)) / n)
+    return loss, -targets / (n * probabilities)

@@ -1,0 +1,162 @@
+"""The network: parameters, the forward pass, the backward pass.
+
+Shapes, for a batch of N images through a layer with D_in inputs and D_out units:
+
+    a (N, D_in)    W (D_in, D_out)    b (D_out,)    z = a W + b (N, D_out)    next a = f(z)
+
+The last layer has no f: its z are the logits. The network knows nothing of labels, losses or
+learning rates; it turns x into logits, and dL/dlogits into the gradient of every parameter.
+"""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from src.activations import ACTIVATIONS, softmax
+from src.files import InputError, read_npz, replacing
+from src.initializers import INITIALIZERS
+
+FILE_VERSION = 1
+
+
+class NeuralNetwork:
+    """A fully connected network, from layer_sizes[0] inputs to layer_sizes[-1] logits.
+
+    All parameters live in one flat vector, `parameters` (P,). weights[i] (D_in, D_out) and
+    biases[i] (D_out,) are views of it, on purpose: an optimizer that changes the vector has changed
+    every layer. Gradients have the same layout. Hidden sizes may be none: [784, 10] is softmax
+    regression. `metadata` is a dict for whoever trains it; save and load carry it along.
+    """
+
+    def __init__(
+        self,
+        layer_sizes: list[int],
+        activation: str = "relu",
+        initializer: str = "he_uniform",
+        seed: int = 0,
+        dtype: type = np.float32,
+    ) -> None:
+        self.layer_sizes = [int(size) for size in layer_sizes]
+        if len(self.layer_sizes) < 2 or min(self.layer_sizes) < 1 or activation not in ACTIVATIONS:
+            raise ValueError(
+                f"no network has layer sizes {layer_sizes} and activation {activation!r}"
+            )
+        self.activation = activation
+        self.dtype = dtype
+        self.metadata: dict = {}
+        self.parameters = np.zeros(count_parameters(self.layer_sizes), dtype)
+        self.weights, self.biases = self.split(self.parameters)
+        rng = np.random.default_rng(seed)
+        for weights in self.weights:
+            weights[...] = INITIALIZERS[initializer](rng, *weights.shape)
+
+    def split(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Views of a flat vector (P,) laid out like the parameters: the W and the b of each layer."""
+        weights, biases, start = [], [], 0
+        for fan_in, fan_out in pairwise(self.layer_sizes):
+            middle, end = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
+            weights.append(vector[start:middle].reshape(fan_in, fan_out))
+            biases.append(vector[middle:end])
+            start = end
+        return weights, biases
+
+    def forward(
+        self, x: np.ndarray, dropout: float = 0.0, rng: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, list[tuple]]:
+        """x (N, D) to logits (N, K), and the cache of what backward will need.
+
+        With dropout, each hidden unit is silent with that probability, and the others are scaled up
+        so that sums keep their mean (Srivastava et al., 2014). For training only; it needs an rng.
+        """
+        activate, _ = ACTIVATIONS[self.activation]
+        a, cache = x, []
+        for weights, biases in zip(self.weights[:-1], self.biases[:-1]):
+            z = a @ weights  # (N, D_in) @ (D_in, D_out) = (N, D_out)
+            z += biases
+            keep = None
+            if dropout:
+                keep = (rng.random(z.shape, np.float32) >= dropout) / self.dtype(1 - dropout)
+            cache.append((a, z, keep))
+            a = activate(z)
+            if dropout:
+                a *= keep
+        cache.append((a, None, None))
+        return a @ self.weights[-1] + self.biases[-1], cache
+
+    def backward(
+        self, d_logits: np.ndarray, cache: list[tuple], out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """dL/dlogits (N, K) to dL/dparameters (P,), by the chain rule from the last layer back.
+
+        Write dz for dL/dz (N, D_out). Since z = a W + b, with z_nj = sum_i a_ni W_ij + b_j:
+
+            dL/dW_ij = sum_n a_ni dz_nj     so   dW = a^T dz       (D_in, N) @ (N, D_out)
+            dL/db_j  = sum_n dz_nj          so   db = column sums of dz
+            dL/da_ni = sum_j dz_nj W_ij     so   da = dz W^T       (N, D_out) @ (D_out, D_in)
+
+        a is f(z) of the layer before, so that layer's dz = da * f'(z), element by element, and the
+        same three lines serve again. For the first layer da would be the gradient of the image;
+        nobody needs it. The mean over the batch is already in d_logits. `out` (P,) is overwritten
+        if given, which saves allocating a vector for every step.
+        """
+        _, derivative = ACTIVATIONS[self.activation]
+        gradient = np.empty_like(self.parameters) if out is None else out
+        d_weights, d_biases = self.split(gradient)
+        dz = d_logits
+        for layer in reversed(range(len(self.weights))):
+            a, _, _ = cache[layer]
+            np.matmul(a.T, dz, out=d_weights[layer])
+            dz.sum(axis=0, out=d_biases[layer])
+            if layer > 0:
+                _, z, keep = cache[layer - 1]
+                dz = dz @ self.weights[layer].T
+                dz *= derivative(z)
+                if keep is not None:
+                    dz *= keep
+        return gradient
+
+    def predict_probabilities(self, x: np.ndarray) -> np.ndarray:
+        """x (N, D) to probabilities (N, K)."""
+        return softmax(self.forward(x)[0])
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """x (N, D) to the most probable class of each row (N,)."""
+        return self.forward(x)[0].argmax(axis=1)
+
+    def save(self, path: str | Path) -> None:
+        """Write one .npz without pickle, beside `path` and then renamed into place."""
+        header = {"version": FILE_VERSION, "layer_sizes": self.layer_sizes}
+        header |= {"activation": self.activation, "metadata": self.metadata}
+        with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
+            np.savez(file, header=np.array(json.dumps(header)), parameters=self.parameters)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "NeuralNetwork":
+        """Read what save wrote, to the same bits. Raises InputError if the file is not sound."""
+        arrays = read_npz(Path(path), ["header", "parameters"])
+        parameters = arrays["parameters"]
+        try:
+            header = json.loads(str(arrays["header"]))
+            if header["version"] != FILE_VERSION:
+                raise ValueError(f"its version is {header['version']!r}, not {FILE_VERSION}")
+            if parameters.shape != (count_parameters(header["layer_sizes"]),):
+                raise ValueError(f"{parameters.shape} parameters for {header['layer_sizes']}")
+            if (
+                parameters.dtype not in (np.float32, np.float64)
+                or not np.isfinite(parameters).all()
+            ):
+                raise ValueError("its parameters are not finite floating-point numbers")
+            dtype = parameters.dtype.type
+            network = cls(header["layer_sizes"], header["activation"], "zeros", dtype=dtype)
+            network.metadata = dict(header["metadata"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(f"{path}: not a network that can be used: {error}") from error
+        network.parameters[...] = parameters
+        return network
+
+
+def count_parameters(layer_sizes: list[int]) -> int:
+    """Weights and biases of a network with these layer sizes."""
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(layer_sizes))

@@ -1,0 +1,86 @@
+"""The optimizer: walk downhill along the gradient, in whole-vector lines.
+
+All parameters of a network are one flat vector, so a step is the same few lines for any
+architecture. Everything here is updated in place.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+
+def sgd_step(
+    parameters: np.ndarray,
+    gradient: np.ndarray,
+    velocity: np.ndarray,
+    learning_rate: float,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+) -> None:
+    """One step of stochastic gradient descent on the vectors p, g and v, each (P,).
+
+        plain     p <- p - lr g
+        momentum  v <- mu v - lr g;    p <- p + v                 (Polyak, 1964)
+        nesterov  v <- mu v - lr g;    p <- p + mu v - lr g       (Nesterov, 1983)
+
+    Nesterov's gradient belongs to the point where the velocity is about to lead. Written as above,
+    p is that look-ahead point (Bengio et al., 2013), so the gradient is always taken at p.
+
+    parameters and velocity are updated; gradient is scratch space and holds lr g afterwards.
+    """
+    gradient *= learning_rate
+    if momentum:
+        velocity *= momentum
+        velocity -= gradient
+        if nesterov:
+            parameters += momentum * velocity
+            parameters -= gradient
+        else:
+            parameters += velocity
+    else:
+        parameters -= gradient
+
+
+def add_weight_decay(
+    d_weights: list[np.ndarray], weights: list[np.ndarray], weight_decay: float
+) -> None:
+    """Add the gradient of weight_decay / 2 * |W|^2 to each dL/dW: dW <- dW + weight_decay W.
+
+    It draws every weight towards 0 (Krogh & Hertz, 1992). Biases multiply nothing; they are free.
+    """
+    for d_w, w in zip(d_weights, weights):
+        d_w += weight_decay * w
+
+
+def constant(progress: float) -> float:
+    """The learning rate stays as it is."""
+    return 1.0
+
+
+def step(progress: float) -> float:
+    """Divide by 10 after 60 % of the run and again after 85 %."""
+    return 1.0 if progress < 0.6 else 0.1 if progress < 0.85 else 0.01
+
+
+def cosine(progress: float) -> float:
+    """Half a cosine from 1 to 0: large steps first, then ever finer (Loshchilov & Hutter, 2017)."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+# progress in [0, 1] through the run -> factor on the learning rate
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": constant,
+    "step": step,
+    "cosine": cosine,
+}
+
+
+def learning_rate_at(
+    iteration: int, iterations: int, peak: float, schedule: str, warmup: int = 0
+) -> float:
+    """The learning rate for 0 <= iteration < iterations: a straight rise to `peak` over the first
+    `warmup` of them (Goyal et al., 2017), then the schedule over those that are left."""
+    if iteration < warmup:
+        return peak * (iteration + 1) / warmup
+    return peak * SCHEDULES[schedule]((iteration - warmup) / (iterations - warmup))
