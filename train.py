@@ -107,7 +107,7 @@ RANGES = {
     "validation_fraction": (0, 0.9, False),
     "seed": (0, 2**32 - 1, True),
 }
-CHOICES = {
+CHOICES: dict[str, list] = {
     "activation": list(ACTIVATIONS),
     "initializer": list(INITIALIZERS),
     "schedule": list(SCHEDULES),
@@ -120,7 +120,7 @@ CHOICES = {
 def is_number(value: object, low: float, high: float, whole: bool) -> bool:
     """Whether value is a finite number in [low, high]; a bool is not."""
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
+    return isinstance(value, kinds) and not isinstance(value, bool) and bool(low <= value <= high)
 
 
 RECIPES = {

@@ -39,8 +39,8 @@ class Data:
 
     def fingerprint(self) -> str:
         """A short name for exactly these training digits, the same wherever they came from."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images))
-        digest.update(self.labels.astype(np.uint8))
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(self.labels.astype(np.uint8).tobytes())
         return digest.hexdigest()[:16]
 
 
@@ -218,7 +218,7 @@ def open_csv(path: Path) -> BinaryIO:
         raise InputError(f"{path}: cannot be read; check its permissions") from error
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path}: not a sound zip file ({error}); fetch it again") from error
-    return io.BufferedReader(LimitedFile(opened, path), 2**20)  # type: ignore[arg-type]
+    return io.BufferedReader(LimitedFile(opened, path), 2**20)  # type: ignore[arg-type, type-var]
 
 
 def read_layout(path: Path) -> Layout:
@@ -290,7 +290,7 @@ def numbered_rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]
     """The line number and the cells of every row that is not blank."""
     with (
         open_csv(path) as file,
-        io.TextIOWrapper(file, layout.encoding, "replace", None, "") as text,
+        io.TextIOWrapper(file, layout.encoding, "replace", newline="") as text,
     ):
         reader = csv.reader(text, delimiter=layout.delimiter)
         for cells in reader:

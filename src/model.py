@@ -46,14 +46,14 @@ class NeuralNetwork:
         self.activation = activation
         self.dtype = dtype
         self.metadata: dict = {}
-        self.parameters = np.zeros(count_parameters(self.layer_sizes), dtype)
+        self.parameters: np.ndarray = np.zeros(count_parameters(self.layer_sizes), dtype)
         self.weights, self.biases = self.split(self.parameters)
         rng = np.random.default_rng(seed)
         for weights in self.weights:
             weights[...] = INITIALIZERS[initializer](rng, *weights.shape)
 
     def split(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Views of a flat vector (P,) laid out like the parameters: the W and the b of each layer."""
+        """Views of a flat vector (P,) in the parameters' layout: all weights, and all biases."""
         weights, biases, start = [], [], 0
         for fan_in, fan_out in pairwise(self.layer_sizes):
             middle, end = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
@@ -76,11 +76,11 @@ class NeuralNetwork:
             z = a @ weights  # (N, D_in) @ (D_in, D_out) = (N, D_out)
             z += biases
             keep = None
-            if dropout:
+            if dropout and rng:
                 keep = (rng.random(z.shape, np.float32) >= dropout) / self.dtype(1 - dropout)
             cache.append((a, z, keep))
             a = activate(z)
-            if dropout:
+            if keep is not None:
                 a *= keep
         cache.append((a, None, None))
         return a @ self.weights[-1] + self.biases[-1], cache

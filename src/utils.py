@@ -19,7 +19,7 @@ def scale(images: np.ndarray, dtype: type = np.float32) -> np.ndarray:
     Unscaled pixels make the first pre-activations, and with them the gradient, a hundred times too
     large. Images are kept as uint8, four times smaller than float32, and scaled batch by batch.
     """
-    x = images.reshape(len(images), -1).astype(dtype)
+    x: np.ndarray = images.reshape(len(images), -1).astype(dtype)
     x *= dtype(1 / 255)
     return x
 
