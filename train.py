@@ -308,7 +308,7 @@ def save_run(
         "metrics": metrics,
     }
     described = {"config": dataclasses.asdict(config), "data": data.source}
-    described |= {"fingerprint": data.fingerprint()}
+    described |= {"fingerprint": data.fingerprint}
     layers = [{"epoch": row["epoch"], **layer} for row in history for layer in row["layers"]]
     with filling(folder) as new:
         write_json(new / "config.json", described)

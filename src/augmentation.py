@@ -133,7 +133,7 @@ def augment(x: np.ndarray, name: str, strength: float, rng: np.random.Generator)
     return x
 
 
-# ------------------------------------------------- preprocessing: uint8 images -> uint8 images
+# ------------------------------------------------- preprocessing: uint8 images -> images
 
 
 def keep(images: np.ndarray) -> np.ndarray:
@@ -170,4 +170,13 @@ def deskew(images: np.ndarray) -> np.ndarray:
     return result
 
 
-PREPROCESSING: dict[str, Callable[[np.ndarray], np.ndarray]] = {"none": keep, "deskew": deskew}
+def raw(images: np.ndarray) -> np.ndarray:
+    """For comparison only: as floats, pixels stay 0-255, because `scale` only scales uint8."""
+    return images.astype(np.float32)
+
+
+PREPROCESSING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "none": keep,
+    "deskew": deskew,
+    "raw": raw,
+}

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +38,7 @@ class Data:
     test_images: np.ndarray  # (M, 28, 28) uint8; M = 0 if there is no test set
     test_labels: np.ndarray  # (M,)
 
+    @cached_property
     def fingerprint(self) -> str:
         """A short name for exactly these training digits, the same wherever they came from."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)

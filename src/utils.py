@@ -18,9 +18,11 @@ def scale(images: np.ndarray, dtype: type = np.float32) -> np.ndarray:
 
     Unscaled pixels make the first pre-activations, and with them the gradient, a hundred times too
     large. Images are kept as uint8, four times smaller than float32, and scaled batch by batch.
+    Floating-point images are taken as they are.
     """
     x: np.ndarray = images.reshape(len(images), -1).astype(dtype)
-    x *= dtype(1 / 255)
+    if images.dtype == np.uint8:
+        x *= dtype(1 / 255)
     return x
 
 
