@@ -125,7 +125,17 @@ def is_number(value: object, low: float, high: float, whole: bool) -> bool:
 
 RECIPES = {
     "plain": Config(),
-    "best": Config(),
+    # the reference architecture with every technique that pays (`python experiments.py techniques`)
+    "best": Config(
+        learning_rate=0.03,  # momentum 0.9 makes every step ten times as long
+        schedule="cosine",
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=1e-4,
+        preprocessing="deskew",
+        augmentation="affine_elastic",
+        augmentation_strength=0.7,
+    ),
 }
 
 HISTORY_COLUMNS = [
@@ -233,12 +243,14 @@ def train(
                 if not math.isfinite(loss):
                     raise diverged(epoch, config)
         seconds = time.perf_counter() - start
-        if not np.isfinite(network.parameters).all():
+        with np.errstate(all="ignore"):
+            scores = evaluate(network, *sample) + evaluate(network, *validation)
+            layers = layer_statistics(network, images[:1000], labels[:1000])
+        if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
             raise diverged(epoch, config)
-        scores = evaluate(network, *sample) + evaluate(network, *validation)
         speed = len(images) / seconds if epoch > 0 else 0.0
         history.append(dict(zip(HISTORY_COLUMNS, (epoch, *scores, seconds, speed))))
-        history[-1]["layers"] = layer_statistics(network, images[:1000], labels[:1000])
+        history[-1]["layers"] = layers
         on_epoch(history[-1])
     return network, history
 

@@ -108,7 +108,7 @@ def draw_curves(
 def plot_curves(path: Path, title: str, histories: list[list[dict]]) -> None:
     """Loss and accuracy of one configuration, one history a seed."""
     figure, (loss_axes, accuracy_axes) = new_figure(
-        9, 3.9, 2, left=0.08, right=0.98, bottom=0.13, top=0.80, wspace=0.24
+        9, 3.9, 2, left=0.08, right=0.98, bottom=0.13, top=0.84, wspace=0.24
     )
     draw_curves(loss_axes, accuracy_axes, histories, COLOURS[0], "validation")
     for axes in (loss_axes, accuracy_axes):
@@ -131,7 +131,7 @@ def plot_curves(path: Path, title: str, histories: list[list[dict]]) -> None:
 def plot_comparison(path: Path, title: str, curves: dict[str, list[list[dict]]]) -> None:
     """Every configuration of an experiment in one figure: label -> one history a seed."""
     figure, (loss_axes, accuracy_axes) = new_figure(
-        11, 4.4, 2, left=0.065, right=0.80, bottom=0.12, top=0.82, wspace=0.22
+        11, 4.4, 2, left=0.065, right=0.80, bottom=0.12, top=0.85, wspace=0.22
     )
     for number, (label, histories) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
@@ -140,9 +140,10 @@ def plot_comparison(path: Path, title: str, curves: dict[str, list[list[dict]]])
     accuracy_axes.set_ylim(
         accuracy_limits(
             [
-                column(history, "validation_accuracy")
+                column(history, name)
                 for histories in curves.values()
                 for history in histories
+                for name in ("train_accuracy", "validation_accuracy")
             ]
         )
     )
@@ -194,16 +195,23 @@ def plot_ranking(path: Path, title: str, results: dict[str, list[dict]]) -> None
 def plot_cost(path: Path, title: str, results: dict[str, list[dict]]) -> None:
     """Accuracy against what it costs: parameters, and seconds of training."""
     figure, axes_pair = new_figure(
-        10, 4.4, 2, left=0.08, right=0.97, bottom=0.13, top=0.83, wspace=0.22
+        10, 4.4, 2, left=0.08, right=0.97, bottom=0.13, top=0.91, wspace=0.22
     )
     for axes, cost in zip(axes_pair, ("parameters", "seconds")):
-        for number, (label, metrics) in enumerate(results.items()):
+        by_cost = sorted(results.items(), key=lambda item: np.mean([run[cost] for run in item[1]]))
+        for number, (label, metrics) in enumerate(by_cost):
             x, x_bar = spread([run[cost] for run in metrics])
             y, y_bar = spread([run["last_validation_accuracy"] for run in metrics])
-            colour = COLOURS[number % len(COLOURS)]
+            colour = COLOURS[list(results).index(label) % len(COLOURS)]
             axes.errorbar(x, y, yerr=y_bar, xerr=x_bar, fmt="o", color=colour, ms=6, capsize=3)
             axes.annotate(
-                label, (x, y), (7, -11), textcoords="offset points", fontsize=8, color=colour
+                label,
+                (x, y),
+                (7, -12) if number % 2 else (-7, 6),  # neighbours on different sides
+                textcoords="offset points",
+                ha="left" if number % 2 else "right",
+                fontsize=8,
+                color=colour,
             )
         axes.set(xlabel=f"{cost} (log scale)", xscale="log", ylabel="validation accuracy")
         axes.margins(x=0.16)
@@ -226,7 +234,7 @@ def plot_signal(path: Path, title: str, layers: dict[str, list[dict]]) -> None:
                 [row["layer"] for row in rows],
                 values,
                 "o-",
-                color=COLOURS[number],
+                color=COLOURS[number % len(COLOURS)],
                 ms=4,
                 label=label,
             )
@@ -343,7 +351,9 @@ def plot_layers(path: Path, history: list[dict]) -> None:
     for axes, (name, (title, finish)) in zip(axes_row, panels.items()):
         for layer in range(count):
             label = f"layer {layer + 1}" if layer < count - 1 else "output"
-            values = [row["layers"][layer][name] for row in history]
+            values = np.array([row["layers"][layer][name] for row in history])
+            if name != "dead_share":  # zero has no place on a log axis
+                values[values <= 0] = np.nan
             axes.plot(column(history, "epoch"), values, color=COLOURS[layer % 8], label=label)
         finish(axes)
         axes.set(xlabel="epoch", title=title)
