@@ -214,6 +214,7 @@ class Progress:
         self.work, self.epochs, self.runs = work, sum(epochs.values()), len(work)
         self.epochs_done, self.runs_done = 0, 0
         self.bar = tqdm(
+            desc=self.describe(),
             total=sum(work[key] * epochs[key] for key in work),
             bar_format="{desc} |{bar:20}| {elapsed}, {remaining} left",
             leave=False,
@@ -223,6 +224,10 @@ class Progress:
         self.thread = threading.Thread(target=self.tick, daemon=True)
         self.thread.start()
 
+    def describe(self) -> str:
+        epochs_done = min(self.epochs_done, self.epochs)  # a run done again counts once
+        return f"{self.runs_done}/{self.runs} runs, {epochs_done}/{self.epochs} epochs"
+
     def tick(self) -> None:
         while not self.stop.wait(1):
             self.bar.update(0)
@@ -230,10 +235,7 @@ class Progress:
     def note(self, key: str, what: str) -> None:
         if what == STEP:
             self.epochs_done += 1
-            self.bar.set_description_str(
-                f"{self.runs_done}/{self.runs} runs, {self.epochs_done}/{self.epochs} epochs",
-                refresh=False,
-            )
+            self.bar.set_description_str(self.describe(), refresh=False)
             self.bar.update(min(self.work[key], self.bar.total - self.bar.n))
 
     def close(self) -> None:
@@ -290,13 +292,10 @@ def sweep(
                 f"train loss {metrics['last_train_loss']:.4f}, {metrics['seconds']:.1f} s"
             )
     except KeyboardInterrupt:
-        progress.close()
-        print(
-            f"\nstopped; {len(wanted) - len(missing) + done} of {len(wanted)} runs are saved. "
-            "Give the same command again to go on",
-            file=sys.stderr,
-        )
-        raise
+        raise KeyboardInterrupt(
+            f"stopped; {len(wanted) - len(missing) + done} of {len(wanted)} runs are saved. "
+            "Give the same command again to go on"
+        ) from None
     finally:
         progress.close()
     return failed

@@ -20,6 +20,7 @@ import csv
 import dataclasses
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import SCHEDULES, add_weight_decay, learning_rate_at, sgd_step
 from src.utils import batches, evaluate
+
+
+tqdm.set_lock(threading.RLock())  # tqdm's own is a semaphore, which a killed process would leave
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,8 @@ def run_script(main: Callable[[], int | None]) -> None:
     def stop(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         status = main() or 0
     except InputError as error:
@@ -101,7 +102,7 @@ def run_script(main: Callable[[], int | None]) -> None:
     except MemoryError as error:
         print(f"error: out of memory: {error}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(f"\n{stopped or 'stopped'}", file=sys.stderr)
         status = 130
     sys.exit(status)
