@@ -1,5 +1,6 @@
 """Small tools around the network: pixels to numbers, batches, one-hot vectors, and the score."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ def scale(images: np.ndarray, dtype: type = np.float32) -> np.ndarray:
     large. Images are kept as uint8, four times smaller than float32, and scaled batch by batch.
     Floating-point images are taken as they are.
     """
-    x: np.ndarray = images.reshape(len(images), -1).astype(dtype)
+    x: np.ndarray = images.reshape(len(images), math.prod(images.shape[1:])).astype(dtype)
     if images.dtype == np.uint8:
         x *= dtype(1 / 255)
     return x
