@@ -1,0 +1,250 @@
+import math
+
+import numpy as np
+import pytest
+
+from src.augmentation import (
+    AUGMENTATIONS,
+    COLUMNS,
+    PREPROCESSING,
+    ROWS,
+    affine_map,
+    augment,
+    deskew,
+    elastic_map,
+    shift_map,
+    warp,
+)
+from src.utils import scale
+
+DISTORTIONS = [name for name in AUGMENTATIONS if name != "none"]
+
+
+@pytest.fixture
+def x(digits):
+    return scale(digits.images[:200])
+
+
+def pictures(x):
+    return x.reshape(-1, 28, 28)
+
+
+def draws(draw, count, strength=1.0):
+    """Displacements (count, 2, 28, 28) of so many maps from one generator."""
+    rng = np.random.default_rng(0)
+    return np.array([draw(rng, strength) for _ in range(count)]) - np.array([ROWS, COLUMNS])
+
+
+def assert_uniform(values, limit=1.0):
+    """Within +-limit up to rounding, reaching almost to both ends, with a uniform's moments."""
+    values = np.asarray(values) / limit
+    assert np.abs(values).max() < 1 + 1e-4
+    assert values.min() < -0.99
+    assert values.max() > 0.99
+    assert abs(values.mean()) < 4 * math.sqrt(1 / 3 / len(values))
+    assert np.mean(values**2) == pytest.approx(1 / 3, abs=0.03)
+
+
+# ----------------------------------------------------------------------------------- warping
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_identity_is_exact(x, dtype):
+    x = x.astype(dtype)
+    result = warp(x, ROWS, COLUMNS)
+    assert result.dtype == dtype
+    assert not np.shares_memory(result, x)
+    np.testing.assert_array_equal(result, x)
+
+
+@pytest.mark.parametrize("name", DISTORTIONS)
+def test_strength_zero_is_the_identity(x, name):
+    result = augment(x.copy(), name, 0.0, np.random.default_rng(0))
+    np.testing.assert_allclose(result, x, atol=1e-5)
+
+
+@pytest.mark.parametrize(("down", "right"), [(1, 0), (0, 1), (-3, 2), (20, -20), (28, 0)])
+def test_a_shift_by_whole_pixels_is_exact_and_what_leaves_is_gone(x, down, right):
+    expected = np.zeros((len(x), 28, 28), np.float32)
+    for row in range(28):
+        for column in range(28):
+            if 0 <= row - down < 28 and 0 <= column - right < 28:
+                expected[:, row, column] = pictures(x)[:, row - down, column - right]
+    result = warp(x, ROWS - np.float32(down), COLUMNS - np.float32(right))
+    np.testing.assert_array_equal(pictures(result), expected)
+
+
+def test_between_pixels_it_is_bilinear():
+    image = np.zeros((28, 28))
+    image[5, 5], image[5, 6], image[6, 5], image[6, 6] = 0.1, 0.2, 0.4, 0.8
+    for v, u in ((0.5, 0), (0, 0.25), (0.25, 0.75)):
+        result = warp(image.reshape(1, -1), ROWS + np.float32(v), COLUMNS + np.float32(u))
+        expected = (1 - v) * ((1 - u) * 0.1 + u * 0.2) + v * ((1 - u) * 0.4 + u * 0.8)
+        assert pictures(result)[0, 5, 5] == pytest.approx(expected, rel=1e-6)
+
+
+# -------------------------------------------------------------------------- every distortion
+
+
+@pytest.mark.parametrize("strength", [0.5, 1, 3])
+@pytest.mark.parametrize("name", DISTORTIONS)
+def test_ink_stays_between_0_and_1_and_the_dtype_as_it_is(x, name, strength):
+    for images in (x, np.ones_like(x)):
+        result = augment(images.copy(), name, strength, np.random.default_rng(1))
+        assert (result.shape, result.dtype) == (x.shape, np.float32)
+        assert result.min() >= 0
+        assert result.max() <= 1 + 1e-6
+        assert (result != images).any()
+
+
+@pytest.mark.parametrize("name", DISTORTIONS)
+def test_the_seed_decides(x, name):
+    one, same, other = (
+        augment(x.copy(), name, 1.0, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize("name", DISTORTIONS)
+def test_a_digit_stays_where_it_is_and_as_heavy_on_average(x, name):
+    rng = np.random.default_rng(2)
+    mean = np.mean([augment(x.copy(), name, 1.0, rng) for _ in range(20)], axis=0)
+    assert mean.sum() == pytest.approx(x.sum(), rel=0.03)
+    before, after = pictures(x).sum(axis=0), pictures(mean).sum(axis=0)
+    for axis in (0, 1):
+        places = [np.average(np.arange(28), weights=ink.sum(axis=axis)) for ink in (before, after)]
+        assert places[0] == pytest.approx(places[1], abs=0.35)
+
+
+def test_neighbours_differ_in_their_maps_and_a_group_has_at_most_64():
+    same = np.tile(np.random.default_rng(0).random(784, np.float32), (200, 1))
+    result = augment(same, "elastic", 1.0, np.random.default_rng(0))
+    assert result is same
+    assert len(np.unique(result, axis=0)) == 4  # 200 rows, 64 a group
+    np.testing.assert_array_equal(result[:-4], result[4:])  # every fourth row shares a map
+    assert (result[1:] != result[:-1]).any(axis=1).all()
+
+
+# ------------------------------------------------------------------- what is drawn, and how
+
+
+@pytest.mark.parametrize(("strength", "reach"), [(0.5, 1), (1, 2), (1.5, 3)])
+def test_shifts_are_whole_and_all_equally_likely(strength, reach):
+    moved = draws(shift_map, 3000, strength)
+    np.testing.assert_array_equal(moved, moved[:, :, :1, :1] + np.zeros((28, 28)))
+    side = 2 * reach + 1
+    shifts, counts = np.unique(moved[:, :, 0, 0], axis=0, return_counts=True)
+    assert set(map(tuple, shifts)) == {
+        (down, right) for down in range(-reach, reach + 1) for right in range(-reach, reach + 1)
+    }
+    np.testing.assert_allclose(counts, 3000 / side**2, atol=4.5 * math.sqrt(3000 / side**2))
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+def test_affine_parameters_are_drawn_as_documented(strength):
+    rows, columns = np.moveaxis(draws(affine_map, 2000, strength), 1, 0) + [[ROWS], [COLUMNS]]
+    # (rows, columns) = matrix @ (y, x) + centre + shift, so slopes are the matrix's entries
+    a, c = (m[:, 27, 0] - m[:, 0, 0] for m in (rows, columns))
+    b, d = (m[:, 0, 27] - m[:, 0, 0] for m in (rows, columns))
+    a, b, c, d = a / 27, b / 27, c / 27, d / 27
+    # matrix = rotation @ [[1, 0], [shear, 1]] @ diag(stretch); undo it from the second column
+    angle, stretch_x = np.arctan2(-b, d), np.hypot(b, d)
+    stretch_y = a * np.cos(angle) + c * np.sin(angle)
+    shear = (c * np.cos(angle) - a * np.sin(angle)) / stretch_y
+    drawn = {
+        "rotation": np.degrees(angle) / 10,
+        "stretch_y": np.log(stretch_y) / np.log(1.1),
+        "stretch_x": np.log(stretch_x) / np.log(1.1),
+        "shear": shear / 0.1,
+        "down": rows.mean(axis=(1, 2)) - 13.5,
+        "right": columns.mean(axis=(1, 2)) - 13.5,
+    }
+    for values in drawn.values():
+        assert_uniform(values, strength)
+    correlations = np.corrcoef(list(drawn.values())) - np.eye(len(drawn))
+    assert np.abs(correlations).max() < 0.1  # drawn independently of each other
+
+
+@pytest.mark.parametrize("strength", [1.0, 2.0])
+def test_elastic_displacements_have_the_documented_size_and_smoothness(strength):
+    moved = draws(elastic_map, 1500, strength)[:, :, 10:18, 10:18]
+    # uniform noise has standard deviation 1/sqrt(3), a normalised Gaussian blur of it, in two
+    # dimensions, 1 / (2 sqrt(pi) sigma) of that
+    expected = 34 / math.sqrt(3) / (2 * math.sqrt(math.pi) * 4)
+    assert expected == pytest.approx(1.4, abs=0.05)  # as the docstring says
+    assert np.sqrt(np.mean(moved**2)) / strength == pytest.approx(expected, rel=0.03)
+    assert abs(moved.mean()) < 0.05 * strength
+    # blurred noise at a distance r is correlated by exp(-r^2 / (4 sigma^2))
+    near, far = moved[..., :4].ravel(), moved[..., 4:].ravel()
+    assert np.corrcoef(near, far)[0, 1] == pytest.approx(math.exp(-1 / 4), abs=0.03)
+    down, right = moved[:, 0].ravel(), moved[:, 1].ravel()
+    assert abs(np.corrcoef(down, right)[0, 1]) < 0.06
+
+
+def test_affine_elastic_adds_half_an_elastic_map_to_an_affine_one():
+    both = np.array(AUGMENTATIONS["affine_elastic"](np.random.default_rng(4), 0.8))
+    rng = np.random.default_rng(4)
+    affine, elastic = np.array(affine_map(rng, 0.8)), np.array(elastic_map(rng, 0.4))
+    np.testing.assert_allclose(both - affine, elastic - [ROWS, COLUMNS], atol=1e-5)
+
+
+# ---------------------------------------------------------------------------------- deskewing
+
+
+def moments(images):
+    """Centre (y, x) and slant of each image, in float64."""
+    ink = images.astype(float) / images.sum(axis=(1, 2), keepdims=True)
+    y, x = np.mgrid[:28, :28]
+    mean_y, mean_x = (ink * y).sum(axis=(1, 2)), (ink * x).sum(axis=(1, 2))
+    dy, dx = y - mean_y[:, None, None], x - mean_x[:, None, None]
+    return mean_y, mean_x, (ink * dy * dx).sum(axis=(1, 2)) / (ink * dy * dy).sum(axis=(1, 2))
+
+
+def test_deskewed_digits_stand_upright_in_the_middle(digits):
+    images = deskew(digits.images)
+    assert (images.shape, images.dtype) == (digits.images.shape, np.uint8)
+    _, _, slant_before = moments(digits.images)
+    mean_y, mean_x, slant = moments(images)
+    assert np.abs(slant_before).mean() > 0.2
+    assert np.abs(slant).max() < 0.03
+    assert np.abs(mean_y - 13.5).max() < 0.1
+    assert np.abs(mean_x - 13.5).max() < 0.1
+
+
+def test_deskewing_a_leaning_bar_makes_it_a_straight_one():
+    image = np.zeros((1, 28, 28), np.uint8)
+    for row in range(6, 20):
+        image[0, row, row - 4 : row - 1] = 255  # three wide, one column further in each row
+    straight = deskew(image)[0]
+    rows = straight[straight.any(axis=1)]
+    assert len(rows) in (14, 15)
+    np.testing.assert_array_equal(rows[1:-1], rows[1:2].repeat(len(rows) - 2, axis=0))
+
+
+def test_what_is_straight_and_centred_stays_exactly_and_what_is_not_centred_is_moved():
+    image = np.zeros((2, 28, 28), np.uint8)
+    image[0, 8:20, 12:16] = 200
+    image[1, 5:17, 20:24] = 200
+    np.testing.assert_array_equal(deskew(image), image[[0, 0]])
+
+
+def test_deskewing_looks_at_each_image_alone(digits):
+    many = np.concatenate([digits.images, digits.images])  # more than it takes at once
+    np.testing.assert_array_equal(deskew(many)[:600], deskew(digits.images))
+    np.testing.assert_array_equal(deskew(many)[600:], deskew(digits.images))
+
+
+def test_deskewing_blank_full_and_no_images():
+    blank_and_full = np.zeros((2, 28, 28), np.uint8)
+    blank_and_full[1] = 255
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(deskew(blank_and_full), blank_and_full)
+    assert deskew(blank_and_full[:0]).shape == (0, 28, 28)
+
+
+def test_the_other_preprocessings(digits):
+    np.testing.assert_array_equal(PREPROCESSING["none"](digits.images), digits.images)
+    raw = scale(PREPROCESSING["raw"](digits.images))  # as someone who forgets to scale
+    np.testing.assert_array_equal(raw, digits.images.reshape(600, 784))
+    assert raw.dtype == np.float32
