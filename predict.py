@@ -1,0 +1,137 @@
+"""Read digits with a network that `python train.py` has made.
+
+    python predict.py test.csv                   # Kaggle's test.csv -> results/submission.csv
+    python predict.py photo.png digits/*.jpg     # one's own handwriting -> results/predictions.png
+    python predict.py test.csv --model A.npz B.npz C.npz    # average their probabilities
+
+A CSV with labels is scored as well.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in train.py: a second gains nothing
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from src.augmentation import PREPROCESSING
+from src.data import ROOT, read_csv
+from src.diagnostics import confusion_matrix
+from src.files import ArgumentParser, InputError, replacing, run_script
+from src.model import NeuralNetwork
+from src.utils import accuracy, scale
+
+DEFAULT_MODEL = ROOT / "results" / "train" / "network.npz"
+TABLES = (".csv", ".csv.gz", ".zip")
+
+
+def load_networks(paths: list[Path]) -> list[NeuralNetwork]:
+    """The networks of these files. Raises InputError if one does not read 28x28 digits."""
+    if paths == [DEFAULT_MODEL] and not DEFAULT_MODEL.exists():
+        raise InputError("there is no network yet; `python train.py` makes one")
+    networks = [NeuralNetwork.load(path) for path in paths]
+    for path, network in zip(paths, networks):
+        sizes = network.layer_sizes
+        if (sizes[0], sizes[-1]) != (784, 10):
+            raise InputError(f"{path}: turns {sizes[0]} numbers into {sizes[-1]}, not 784 into 10")
+        name = network.metadata.get("preprocessing", "none")
+        if name not in list(PREPROCESSING):
+            known = ", ".join(PREPROCESSING)
+            raise InputError(f"{path}: preprocessing {name!r} is not known; there are: {known}")
+    return networks
+
+
+def preprocess(network: NeuralNetwork, images: np.ndarray) -> np.ndarray:
+    """The images (N, 28, 28) uint8 as this network has seen its training images."""
+    return PREPROCESSING[network.metadata.get("preprocessing", "none")](images)
+
+
+def mean_probabilities(networks: list[NeuralNetwork], images: np.ndarray) -> np.ndarray:
+    """Images (N, 28, 28) uint8 to probabilities (N, 10), averaged over the networks.
+
+    Each network gets the images in its own preprocessing, 1,000 at a time for memory's sake.
+    """
+    total = np.zeros((len(images), 10))
+    for network in networks:
+        for start in range(0, len(images), 1000):
+            x = scale(preprocess(network, images[start : start + 1000]), network.dtype)
+            total[start : start + 1000] += network.predict_probabilities(x)
+    return total / len(networks)
+
+
+def predict_table(networks: list[NeuralNetwork], path: Path, out: Path) -> None:
+    """Answer every row of a CSV in Kaggle's format; score the answers if it has labels."""
+    images, labels = read_csv(path)
+    answers = mean_probabilities(networks, images).argmax(axis=1)
+    with replacing(out) as temporary:
+        lines = [f"{row},{answer}\n" for row, answer in enumerate(answers, start=1)]
+        temporary.write_text("ImageId,Label\n" + "".join(lines), encoding="ascii", newline="\n")
+    print(f"saved the answers to {len(answers):,} images in {out}")
+    if labels is not None:
+        print(f"accuracy {accuracy(answers, labels):.2%}; row: true digit, column: answer")
+        print("      " + "".join(f"{digit:7d}" for digit in range(10)))
+        for digit, counts in enumerate(confusion_matrix(labels, answers)):
+            print(f"{digit:6d}" + "".join(f"{count:7d}" for count in counts))
+
+
+def predict_pictures(networks: list[NeuralNetwork], paths: list[Path], out: Path) -> int:
+    """Answer every picture, on the terminal and in one PNG; 2 if one could not be read, else 0."""
+    from src.pictures import open_picture, to_digit  # here, because a CSV needs no Pillow
+
+    names, originals, digits = [], [], []
+    for path in paths:
+        try:
+            picture = open_picture(path)
+            digits.append(to_digit(picture))
+        except InputError as error:
+            print(f"error: {path}: {error}", file=sys.stderr)
+            continue
+        names.append(path.name)
+        originals.append(np.asarray(picture))
+    if digits:
+        images = np.stack(digits)
+        probabilities = mean_probabilities(networks, images)
+        for name, row in zip(names, probabilities):
+            print(f"{name}: {row.argmax()} ({row.max():.1%} sure)")
+        from src import plots  # here, because matplotlib takes longer than all the rest
+
+        seen = preprocess(networks[0], images)
+        plots.plot_predictions(out, names, originals, seen, probabilities)
+        print(f"saved what the network saw in {out}")
+    return 2 if len(digits) < len(paths) else 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "paths", type=Path, nargs="+", help=f"one CSV ({', '.join(TABLES)}) or pictures"
+    )
+    parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
+    parser.add_argument(
+        "--out", type=Path, help="default: submission.csv or predictions.png in results/"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    paths: list[Path] = arguments.paths
+    tables = [path for path in paths if path.name.lower().endswith(TABLES)]
+    if tables and len(paths) > 1:
+        raise InputError(f"{tables[0]}: give one CSV, or pictures, but not more at once")
+    networks = load_networks(arguments.model)
+    if tables:
+        predict_table(networks, paths[0], arguments.out or ROOT / "results" / "submission.csv")
+        return 0
+    return predict_pictures(networks, paths, arguments.out or ROOT / "results" / "predictions.png")
+
+
+if __name__ == "__main__":
+    run_script(main)
