@@ -104,13 +104,21 @@ import numpy as np
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-import train
-from src.data import ROOT, Data, load_data
+from src.data import ROOT, Data, load_data, split
 from src.diagnostics import layer_statistics
 from src.files import InputError, replacing, run_script
 from src.model import NeuralNetwork, count_parameters
 from src.parallel import STEP, TaskFailed, run_tasks
-from train import HISTORY_COLUMNS, RECIPES, Config, save_run, summarise, write_csv
+from train import (
+    HISTORY_COLUMNS,
+    RECIPES,
+    Config,
+    save_run,
+    summarise,
+    train,
+    training_step,
+    write_csv,
+)
 
 # Student's t for 95 % confidence, by degrees of freedom (Student, 1908)
 T_95 = [np.inf, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23]
@@ -154,14 +162,14 @@ def code_fingerprint() -> str:
     digest = hashlib.sha256()
     for name in names:
         digest.update((ROOT / "src" / f"{name}.py").read_bytes())
-    for function in (train.train, train.training_step, train.split):
+    for function in (train, training_step, split):
         digest.update(inspect.getsource(function).encode())
     return digest.hexdigest()[:16]
 
 
-def run_folder(results: Path, config: Config, data: Data, code: str) -> Path:
+def run_folder(results: Path, config: Config, fingerprint: str, code: str) -> Path:
     """Where this run is kept: named after all that decides its result."""
-    key = json.dumps([dataclasses.asdict(config), data.fingerprint, code], sort_keys=True)
+    key = json.dumps([dataclasses.asdict(config), fingerprint, code], sort_keys=True)
     layers = "-".join(map(str, config.hidden[:4])) or "none"
     short = hashlib.sha256(key.encode()).hexdigest()[:16]
     return results / "runs" / f"{layers}_seed{config.seed}_{short}"
@@ -200,7 +208,7 @@ def run_one(
     """In a worker: train one network. Plain arrays and dicts go in and out."""
     config = Config(**fields)
     data = Data(source, images, labels, test_images, test_labels)
-    network, history = train.train(config, data, lambda row: step() if row["epoch"] else None)
+    network, history = train(config, data, lambda row: step() if row["epoch"] else None)
     return network.parameters, history, summarise(config, data, network, history)
 
 
@@ -498,9 +506,9 @@ def run_experiments(
         shutil.rmtree(left_over, ignore_errors=True)
     data = load_data(arguments.data)
     print(f"data: {data.source}, {len(data.images):,} images")
-    code = code_fingerprint()
+    fingerprint, code = data.fingerprint(), code_fingerprint()
     folders = {
-        config: run_folder(results, config, data, code)
+        config: run_folder(results, config, fingerprint, code)
         for curves in experiments.values()
         for configs in curves.values()
         for config in configs

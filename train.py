@@ -34,13 +34,19 @@ from src.activations import ACTIVATIONS
 from src.augmentation import AUGMENTATIONS, PREPROCESSING, augment
 from src.data import ROOT, Data, load_data, split
 from src.diagnostics import layer_statistics
-from src.files import InputError, filling, run_script, write_json
+from src.files import (
+    ArgumentParser,
+    InputError,
+    filling,
+    make_writable,
+    run_script,
+    write_json,
+)
 from src.initializers import INITIALIZERS
 from src.losses import cross_entropy
-from src.model import NeuralNetwork
+from src.model import NeuralNetwork, count_parameters
 from src.optimizers import SCHEDULES, add_weight_decay, learning_rate_at, sgd_step
 from src.utils import batches, evaluate
-
 
 tqdm.set_lock(threading.RLock())  # tqdm's own is a semaphore, which a killed process would leave
 
@@ -70,23 +76,26 @@ class Config:
 
     def __post_init__(self) -> None:
         try:
-            object.__setattr__(self, "hidden", tuple(self.hidden))
+            hidden = list(self.hidden)
         except TypeError:
             raise InputError(f"hidden = {self.hidden!r}: give a list of whole numbers") from None
-        if len(self.hidden) > 100 or not all(is_number(n, 1, 10_000, True) for n in self.hidden):
-            raise InputError(
-                f"hidden = {list(self.hidden)}: give up to 100 whole numbers from 1 to 10,000"
-            )
+        if len(hidden) > 100 or not all(is_number(n, 1, 10_000, True) for n in hidden):
+            raise InputError(f"hidden = {hidden}: give up to 100 whole numbers from 1 to 10,000")
+        # Plain Python numbers from here on: NumPy's would be refused by json after the training.
+        object.__setattr__(self, "hidden", tuple(map(int, hidden)))
+        if count_parameters([784, *self.hidden, 10]) > MAX_PARAMETERS:
+            raise InputError(f"hidden = {hidden}: makes more than {MAX_PARAMETERS:,} parameters")
         for name, (low, high, whole) in RANGES.items():
-            if not is_number(getattr(self, name), low, high, whole):
-                kind = "whole number" if whole else "number"
-                raise InputError(
-                    f"{name} = {getattr(self, name)!r}: give a {kind} from {low:g} to {high:g}"
-                )
+            value, kind = getattr(self, name), "whole number" if whole else "number"
+            if not is_number(value, low, high, whole):
+                raise InputError(f"{name} = {value!r}: give a {kind} from {low:,} to {high:,}")
+            object.__setattr__(self, name, int(value) if whole else float(value))
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                known = ", ".join(map(str, choices))
-                raise InputError(f"{name} = {getattr(self, name)!r}: choose one of {known}")
+            value = getattr(self, name)
+            if type(value) not in (str, bool) or value not in choices:
+                raise InputError(
+                    f"{name} = {value!r}: choose one of {', '.join(map(str, choices))}"
+                )
 
     def with_(self, **changes: object) -> "Config":
         """This config with some fields changed. An unknown name raises InputError."""
@@ -97,6 +106,7 @@ class Config:
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
+MAX_PARAMETERS = 100_000_000  # 0.4 GB, and three times that while training
 # field: (lowest, highest, whole numbers only)
 RANGES = {
     "epochs": (1, 100_000, True),
@@ -272,7 +282,7 @@ def warnings_about(row: dict) -> list[str]:
     found = []
     if row["epoch"] == 2 and row["train_loss"] > 0.98 * math.log(10):
         found.append(
-            f"the loss is still {row['train_loss']:.3f}, about ln 10: the network is guessing. "
+            f"the loss is still {row['train_loss']:.3f}, no better than ln 10, that of guessing. "
             "Usual causes: initial weights of zero or far too small, or an unsuitable learning rate"
         )
     for layer in row["layers"]:
@@ -324,7 +334,7 @@ def save_run(
         "metrics": metrics,
     }
     described = {"config": dataclasses.asdict(config), "data": data.source}
-    described |= {"fingerprint": data.fingerprint}
+    described |= {"fingerprint": data.fingerprint()}
     layers = [{"epoch": row["epoch"], **layer} for row in history for layer in row["layers"]]
     with filling(folder) as new:
         write_json(new / "config.json", described)
@@ -358,7 +368,7 @@ def print_epoch(row: dict) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line: what people change most. Everything else is edited in Config."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", help="a Kaggle CSV (also .gz, .zip) or an .npz like MNIST's")
@@ -379,9 +389,9 @@ def main() -> None:
     changes = {name: value for name, value in given.items() if value is not None}
     config = RECIPES[arguments.recipe].with_(**changes)
     folder = arguments.results / "train"
-    folder.mkdir(parents=True, exist_ok=True)  # better to fail now than after the training
 
     data = load_data(arguments.data)
+    make_writable(folder)
     print(f"data: {data.source}, {len(data.images):,} images")
     for name, value in dataclasses.asdict(config).items():
         print(f"  {name} = {value}")

@@ -150,18 +150,20 @@ TOPIC = "mnist-sweep"
 
 
 class ByValue:
-    """A function that is pickled with its code, for workers that cannot import it."""
+    """A function pickled with its code, for workers that cannot import it."""
 
     def __init__(self, function: Callable) -> None:
-        self.function = function
+        import cloudpickle
+
+        self.pickled = cloudpickle.dumps(function)
 
     def __call__(self, *arguments: Any) -> Any:
-        return self.function(*arguments)
+        raise NotImplementedError("what arrives at a worker is the function itself")
 
     def __reduce__(self) -> tuple:
         import cloudpickle
 
-        return cloudpickle.loads, (cloudpickle.dumps(self.function),)
+        return cloudpickle.loads, (self.pickled,)
 
 
 def on_cluster(
@@ -190,9 +192,10 @@ def on_cluster(
         for module in (src, sys.modules["train"], sys.modules[function.__module__]):
             cloudpickle.register_pickle_by_value(module)
         client.subscribe_topic(TOPIC, lambda event: on_report(*event[1]))
+        call_there, function_there = ByValue(call), ByValue(function)
         with joblib.parallel_config("dask", client=client, scatter=list(shared)):
             parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
             yield from parallel(
-                joblib.delayed(ByValue(call))(ByValue(function), key, None, 0, task, *shared)
+                joblib.delayed(call_there)(function_there, key, None, 0, task, *shared)
                 for key, task in tasks.items()
             )
