@@ -84,6 +84,14 @@ def test_logits_of_ten_thousand_are_finite_and_right(dtype):
     np.testing.assert_array_equal(d_smoothed, [[0.25, -0.25]])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_each_row_is_shifted_by_its_own_maximum(dtype):
+    logits = np.array([[10_000, 0], [-10_000, -10_000]], dtype)
+    loss, d_logits = cross_entropy(logits, np.array([0, 1]))
+    assert loss == pytest.approx(np.log(2) / 2, rel=1e-6)
+    np.testing.assert_array_equal(d_logits, [[0, 0], [0.25, -0.25]])
+
+
 @pytest.mark.parametrize("smoothing", SMOOTHING)
 def test_float32_stays_float32_and_the_arguments_as_they_were(logits, smoothing):
     logits = logits.astype(np.float32)

@@ -228,6 +228,7 @@ def test_dropout_spares_inputs_and_logits_and_is_off_at_prediction():
     assert logits.all()
     plain, _ = network.forward(x)
     assert (plain != logits).any()
+    np.testing.assert_array_equal(network.forward(x, 0.5)[0], plain)  # no generator, no dropout
     np.testing.assert_array_equal(network.predict(x), plain.argmax(axis=1))
     np.testing.assert_array_equal(
         network.predict_probabilities(x), network.predict_probabilities(x)

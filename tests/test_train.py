@@ -236,6 +236,14 @@ def test_the_seed_decides_and_two_runs_share_nothing(digits):
     assert (first.parameters != other.parameters).any()
 
 
+def test_the_seed_decides_the_order_of_the_batches_too(digits, steps, monkeypatch):
+    monkeypatch.setattr(script, "split", lambda *_: (np.arange(540), np.arange(540, 600)))
+    train(SMALL.with_(epochs=1, seed=1), digits)
+    train(SMALL.with_(epochs=1, seed=2), digits)
+    (one, _, _), (other, _, _) = steps[0], steps[17]
+    assert (one != other).any(axis=1).mean() > 0.9
+
+
 def test_configs_that_differ_in_dropout_see_the_same_batches_and_first_weights(digits, steps):
     _, plain = train(SMALL, digits)
     count = len(steps)
@@ -301,6 +309,14 @@ def test_a_run_whose_numbers_explode_stops_and_says_what_to_do(digits, batch_siz
     with pytest.raises(InputError, match=rf"epoch \d+: .*learning rate below {learning_rate}"):
         train(config, digits, rows.append)
     assert all(math.isfinite(row["train_loss"]) for row in rows)
+
+
+def test_the_first_loss_that_is_not_finite_is_the_last_step(digits, monkeypatch):
+    losses = iter([2.3, 1.5, math.nan])
+    monkeypatch.setattr(script, "training_step", lambda *_: next(losses))
+    with pytest.raises(InputError, match="epoch 1: the loss is not finite"):
+        train(SMALL, digits)
+    assert not list(losses)
 
 
 @pytest.mark.filterwarnings("error")
