@@ -429,9 +429,10 @@ def run_figures(
     last = history[-1]
     title = (
         f"{architecture(network.layer_sizes[1:-1])} after {last['epoch']} epochs: "
-        f"train loss {last['train_loss']:.4f}, "
-        f"validation accuracy {last['validation_accuracy']:.2%}"
+        f"train loss {last['train_loss']:.4f}"
     )
+    if np.isfinite(last["validation_accuracy"]):
+        title += f", validation accuracy {last['validation_accuracy']:.2%}"
     plot_curves(folder / "curves.png", title, [history])
     plot_layers(folder / "layers.png", history)
     plot_first_layer(folder / "first_layer.png", network)
