@@ -1,5 +1,6 @@
 """Files that are whole or not there at all, and errors that a user can act on."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -49,6 +51,9 @@ def filling(folder: Path) -> Iterator[Path]:
                 os.replace(file, folder / file.name)
         else:
             os.rename(temporary, folder)
+    except OSError as error:
+        error.filename = error.filename or str(folder)  # a full disk does not say where
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -59,7 +64,8 @@ def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.nd
     Raises InputError if it is no sound .npz, lacks one of `keys`, or unpacks to over `limit` bytes.
     """
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+        what = "is not a file" if path.exists() else "there is no such file"
+        raise InputError(f"{path}: {what}; give an .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > limit:
@@ -69,17 +75,31 @@ def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.nd
             if missing:
                 found = ", ".join(map(repr, file.files)) or "nothing"
                 raise InputError(f"{path}: has no array {missing[0]!r}, only {found}")
-            return {key: file[key] for key in file.files}
+            return {key: np.asanyarray(file[key]) for key in file.files}
     except InputError:
         raise
     except Exception as error:  # damaged bytes make zipfile, zlib and NumPy fail in a dozen ways
-        raise InputError(f"{path}: not a sound .npz file ({error})") from error
+        raise InputError(f"{path}: not a sound .npz file ({error!r}); fetch it again") from error
 
 
 def write_json(path: Path, content: dict) -> None:
     """Write `content`, readable by people, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder; better to fail here than after the training. OSError or InputError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{folder}: cannot be written to; choose another with --results")
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse, but a wrong argument ends as every other wrong input does: in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; --help tells more")
 
 
 def run_script(main: Callable[[], int | None]) -> None:
@@ -93,11 +113,12 @@ def run_script(main: Callable[[], int | None]) -> None:
     try:
         status = main() or 0
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", " ".join(str(error).split()), file=sys.stderr)  # one line
         status = 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        why = error.strerror or error
+        print(f"error: {where}{why}; what was finished is kept", file=sys.stderr)
         status = 2
     except MemoryError as error:
         print(f"error: out of memory: {error}", file=sys.stderr)

@@ -141,19 +141,16 @@ class NeuralNetwork:
             header = json.loads(str(arrays["header"]))
             if header["version"] != FILE_VERSION:
                 raise ValueError(f"its version is {header['version']!r}, not {FILE_VERSION}")
-            if parameters.shape != (count_parameters(header["layer_sizes"]),):
-                raise ValueError(f"{parameters.shape} parameters for {header['layer_sizes']}")
-            if (
-                parameters.dtype not in (np.float32, np.float64)
-                or not np.isfinite(parameters).all()
-            ):
-                raise ValueError("its parameters are not finite floating-point numbers")
-            dtype = parameters.dtype.type
-            network = cls(header["layer_sizes"], header["activation"], "zeros", dtype=dtype)
+            sizes, dtype = header["layer_sizes"], parameters.dtype
+            if parameters.shape != (count_parameters(sizes),):
+                raise ValueError(f"parameters has shape {parameters.shape} for layers {sizes}")
+            if dtype not in (np.float32, np.float64) or not np.isfinite(parameters).all():
+                raise ValueError(f"parameters are {dtype}, or not all of them finite")
+            network = cls(sizes, header["activation"], "zeros", dtype=dtype.type)
+            network.parameters[...] = parameters
             network.metadata = dict(header["metadata"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{path}: not a network that can be used: {error}") from error
-        network.parameters[...] = parameters
         return network
 
 
