@@ -1,0 +1,222 @@
+"""Digits come out of every accepted kind of file exactly as they went in; the split is a split."""
+
+import codecs
+import gzip
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_csv import csv_text, digit_table
+
+from src import data
+from src.data import Data, load_data, read_csv, split
+from src.files import InputError
+
+ROWS = 30
+
+
+def kaggle(digits: Data) -> bytes:
+    return csv_text(digit_table(digits, ROWS)).encode()
+
+
+def headerless(digits: Data) -> bytes:
+    return csv_text(digit_table(digits, ROWS)[1:]).encode()
+
+
+def coordinates(digits: Data) -> bytes:
+    names = [f"{row}x{column}" for row in range(1, 29) for column in range(1, 29)]
+    return csv_text([["label", *names], *digit_table(digits, ROWS)[1:]]).encode()
+
+
+def shuffled_columns(digits: Data) -> bytes:
+    order = np.random.default_rng(0).permutation(785)
+    return csv_text(
+        [[cells[place] for place in order] for cells in digit_table(digits, ROWS)]
+    ).encode()
+
+
+def label_last(digits: Data) -> bytes:
+    return csv_text([cells[1:] + cells[:1] for cells in digit_table(digits, ROWS)]).encode()
+
+
+def quoted(digits: Data) -> bytes:
+    return csv_text(
+        [[f'"{cell}"' for cell in cells] for cells in digit_table(digits, ROWS)]
+    ).encode()
+
+
+def written_as_floats(digits: Data) -> bytes:
+    header, *rows = digit_table(digits, ROWS)
+    return csv_text([header, *([cell + ".0" for cell in cells] for cells in rows)]).encode()
+
+
+def blank_lines(digits: Data) -> bytes:
+    lines = csv_text(digit_table(digits, ROWS)).splitlines()
+    return "\n".join(["", " ", *lines[:5], "", *lines[5:9], "  ", *lines[9:], "", ""]).encode()
+
+
+FORMS = {
+    "Kaggle's header": kaggle,
+    "no header": headerless,
+    "no header, blank line first": lambda digits: b"\n\n" + headerless(digits),
+    "1x1 header": coordinates,
+    "shuffled columns": shuffled_columns,
+    "label last": label_last,
+    "quoted cells": quoted,
+    "7.0 for 7": written_as_floats,
+    "blank lines": blank_lines,
+    "no newline at the end": lambda digits: kaggle(digits).rstrip(),
+    "CRLF": lambda digits: kaggle(digits).replace(b"\n", b"\r\n"),
+    "CR": lambda digits: kaggle(digits).replace(b"\n", b"\r"),
+    "semicolons": lambda digits: kaggle(digits).replace(b",", b";"),
+    "tabs": lambda digits: headerless(digits).replace(b",", b"\t"),
+    "spaces after commas": lambda digits: kaggle(digits).replace(b",", b", "),
+    "byte-order mark": lambda digits: codecs.BOM_UTF8 + kaggle(digits),
+    "byte-order mark, no header": lambda digits: codecs.BOM_UTF8 + headerless(digits),
+    "UTF-16": lambda digits: kaggle(digits).decode().encode("utf-16"),
+    "UTF-16, big-endian": lambda digits: (
+        codecs.BOM_UTF16_BE + kaggle(digits).decode().encode("utf-16-be")
+    ),
+    "gzip": lambda digits: gzip.compress(kaggle(digits)),
+    "gzip, no header": lambda digits: gzip.compress(headerless(digits)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_accepted_form_gives_the_same_digits(form: str, digits: Data, tmp_path: Path) -> None:
+    path = tmp_path / "digits.csv"
+    path.write_bytes(FORMS[form](digits))
+    read = load_data(path)
+    assert read.images.dtype == np.uint8
+    assert read.images.flags.c_contiguous
+    np.testing.assert_array_equal(read.images, digits.images[:ROWS])
+    np.testing.assert_array_equal(read.labels, digits.labels[:ROWS])
+    assert np.issubdtype(read.labels.dtype, np.integer)
+    assert read.test_images.shape == (0, 28, 28)
+    assert read.source == str(path)
+
+
+def test_a_zip_with_one_csv_in_it(digits: Data, tmp_path: Path) -> None:
+    path = tmp_path / "digits.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train.CSV", kaggle(digits))
+        archive.writestr("__MACOSX/._train.csv", b"what a Mac adds")
+        archive.writestr("readme.txt", b"hello")
+    np.testing.assert_array_equal(load_data(path).images, digits.images[:ROWS])
+
+
+def test_more_rows_than_a_chunk(
+    digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "CHUNK_ROWS", 7)
+    path = tmp_path / "digits.csv"
+    path.write_bytes(blank_lines(digits))
+    images, labels = read_csv(path)
+    np.testing.assert_array_equal(images, digits.images[:ROWS])
+    np.testing.assert_array_equal(labels, digits.labels[:ROWS])
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_digits_without_labels(header: bool, digits: Data, tmp_path: Path) -> None:
+    path = tmp_path / "test.csv"
+    rows = [cells[1:] for cells in digit_table(digits, ROWS)]
+    path.write_text(csv_text(rows if header else rows[1:]))
+    images, labels = read_csv(path)
+    np.testing.assert_array_equal(images, digits.images[:ROWS])
+    assert labels is None
+    with pytest.raises(InputError, match="no label column"):
+        load_data(path)
+
+
+def test_npz_with_and_without_a_test_set(digits: Data, tmp_path: Path) -> None:
+    training = {"x_train": digits.images, "y_train": digits.labels.astype(np.uint8)}
+    test = {"x_test": digits.test_images.reshape(-1, 784), "y_test": digits.test_labels}
+    np.savez(tmp_path / "both.npz", **training, **test)
+    with open(tmp_path / "training.NPZ", "wb") as file:
+        np.savez_compressed(file, **training)
+    both, only_training = load_data(tmp_path / "both.npz"), load_data(tmp_path / "training.NPZ")
+    for read in (both, only_training):
+        np.testing.assert_array_equal(read.images, digits.images)
+        np.testing.assert_array_equal(read.labels, digits.labels)
+    np.testing.assert_array_equal(both.test_images, digits.test_images)
+    np.testing.assert_array_equal(both.test_labels, digits.test_labels)
+    assert only_training.test_images.shape == (0, 28, 28)
+
+
+def test_the_embedded_mnist_is_all_of_it() -> None:
+    mnist = load_data(data.EMBEDDED)
+    assert mnist.images.shape == (60_000, 28, 28)
+    assert mnist.test_images.shape == (10_000, 28, 28)
+    assert mnist.labels[:5].tolist() == [5, 0, 4, 1, 9]
+    assert mnist.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_train_csv_in_the_root_beats_the_embedded_data(
+    digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_npz: Path
+) -> None:
+    monkeypatch.setattr(data, "ROOT", tmp_path)
+    monkeypatch.setattr(data, "EMBEDDED", small_npz)
+    assert load_data().source == str(small_npz)
+    (tmp_path / "train.csv").write_bytes(kaggle(digits))
+    assert load_data().source == str(tmp_path / "train.csv")
+    assert load_data(small_npz).source == str(small_npz)
+
+
+def test_the_fingerprint_is_that_of_the_digits_not_of_the_file(
+    digits: Data, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(kaggle(digits))
+    (tmp_path / "b.csv").write_bytes(gzip.compress(shuffled_columns(digits)))
+    np.savez(
+        tmp_path / "c.npz",
+        x_train=digits.images[:ROWS],
+        y_train=digits.labels[:ROWS].astype(np.uint8),
+        x_test=digits.test_images,
+        y_test=digits.test_labels,
+    )
+    prints = {load_data(tmp_path / name).fingerprint() for name in ("a.csv", "b.csv", "c.npz")}
+    assert len(prints) == 1
+    table = digit_table(digits, ROWS)
+    table[1][400] = str(255 - int(table[1][400]))
+    (tmp_path / "pixel.csv").write_text(csv_text(table))
+    table = digit_table(digits, ROWS)
+    table[1][0] = str(9 - int(table[1][0]))
+    (tmp_path / "label.csv").write_text(csv_text(table))
+    prints |= {load_data(tmp_path / name).fingerprint() for name in ("pixel.csv", "label.csv")}
+    assert len(prints) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "fraction", "expected"), [(600, 0.1, 60), (7, 0.3, 2), (5, 0, 0)]
+)
+def test_split_gives_every_row_to_one_side(count: int, fraction: float, expected: int) -> None:
+    training, validation = split(count, fraction, seed=3)
+    assert len(validation) == expected
+    assert sorted([*training, *validation]) == list(range(count))
+
+
+def test_split_is_shuffled_and_seeded() -> None:
+    training, validation = split(1000, 0.1, seed=3)
+    again = split(1000, 0.1, seed=3)
+    np.testing.assert_array_equal(training, again[0])
+    np.testing.assert_array_equal(validation, again[1])
+    assert set(validation) != set(split(1000, 0.1, seed=4)[1])
+    assert (np.diff(training) < 0).any()
+    assert 300 < validation.mean() < 700
+
+
+def test_rows_sorted_by_class_are_spread_over_both_sides(digits: Data, tmp_path: Path) -> None:
+    header, *rows = digit_table(digits, 300)
+    path = tmp_path / "sorted.csv"
+    path.write_text(csv_text([header, *sorted(rows, key=lambda cells: cells[0])]))
+    labels = load_data(path).labels
+    assert labels.tolist() == sorted(labels)
+    training, validation = split(len(labels), 0.2, seed=0)
+    assert set(labels[training]) == set(labels[validation]) == set(range(10))
+
+
+@pytest.mark.parametrize(("count", "fraction"), [(1, 0.1), (4, 0.1), (1, 0.9), (0, 0)])
+def test_too_few_rows_for_a_split(count: int, fraction: float) -> None:
+    with pytest.raises(InputError, match=f"{count} digits cannot be split"):
+        split(count, fraction, seed=0)
