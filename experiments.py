@@ -19,6 +19,17 @@ DEEP = [32] * 10  # ten narrow hidden layers: here the first weights decide ever
 PLAIN_SGD = {"learning_rate": 0.1, "batch_size": 64}
 MOMENTUM = {"learning_rate": 0.03, "batch_size": 64, "momentum": 0.9}
 
+LADDER = [
+    {"schedule": "cosine"},
+    {"momentum": 0.9, "nesterov": True, "learning_rate": 0.03},
+    {"weight_decay": 1e-4},
+    {"preprocessing": "deskew"},
+    {"augmentation": "affine", "augmentation_strength": 0.7},
+    {"augmentation": "affine_elastic"},
+]
+for rung in range(1, len(LADDER)):  # every rung keeps what is below it
+    LADDER[rung] = LADDER[rung - 1] | LADDER[rung]
+
 EXPERIMENTS: dict[str, dict] = {
     "hidden_layers": {
         "question": "Which hidden layers?",
@@ -84,6 +95,19 @@ EXPERIMENTS: dict[str, dict] = {
             "Nesterov": MOMENTUM | {"nesterov": True},
             "Nesterov, cosine": MOMENTUM | {"nesterov": True, "schedule": "cosine"},
             "Nesterov, step": MOMENTUM | {"nesterov": True, "schedule": "step"},
+        },
+    },
+    "techniques": {
+        "question": "What does each technique gain, added in turn?",
+        "answer": "cost",
+        "curves": {
+            "plain": {},
+            "+ cosine schedule": LADDER[0],
+            "+ Nesterov momentum": LADDER[1],
+            "+ weight decay": LADDER[2],
+            "+ deskewing": LADDER[3],
+            "+ affine maps": LADDER[4],
+            "+ elastic maps": LADDER[5],
         },
     },
 }

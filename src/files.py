@@ -52,7 +52,8 @@ def filling(folder: Path) -> Iterator[Path]:
         else:
             os.rename(temporary, folder)
     except OSError as error:
-        error.filename = error.filename or str(folder)  # a full disk does not say where
+        if error.errno and not error.filename:  # a full disk does not say where
+            error.filename = str(folder)
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

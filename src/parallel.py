@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from src.files import InputError
+
+# joblib's advice at a stop: what was cancelled will be done again, as the sweep says itself
+warnings.filterwarnings("ignore", ".*tasks which were still being processed", UserWarning)
 
 POLL_SECONDS = 0.25
 START, STEP = "start", "step"  # what a task reports: once, and after each of its steps
