@@ -1,0 +1,184 @@
+"""How long until training starts, how long a whole run takes, and how much memory it needs.
+
+    python benchmarks/startup_and_loading.py        # 2 to 3 minutes
+    python benchmarks/startup_and_loading.py --quick
+
+Everything runs in processes of its own, on one BLAS thread; what is compared takes turns. The CSV
+is made from the embedded digits, in Kaggle's form, 42,000 rows, in a temporary folder. Writes
+startup_and_loading.csv to benchmarks/results/.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from common import EMBEDDED, RESULTS, ask_child, run_child, write_rows
+
+# train.py as it is, stopped after its first training step
+UNTIL_FIRST_STEP = """
+import os, sys
+import train
+step = train.training_step
+def once(*arguments):
+    step(*arguments)
+    os._exit(0)
+train.training_step = once
+sys.argv = ["train.py", *sys.argv[1:]]
+train.main()
+os._exit(1)
+"""
+
+
+def child(task: str, path: str, repeats: int = 1) -> dict:
+    """One of the tasks that need NumPy, done in a process of its own."""
+    return {"write_csv": write_csv, "read_csv": time_readers, "bare": bare_epochs}[task](
+        path, repeats
+    )
+
+
+def write_csv(path: str, repeats: int) -> dict:
+    """The first 42,000 embedded digits as Kaggle would write them."""
+    import numpy as np
+
+    from src.data import EMBEDDED, load_data
+
+    data = load_data(EMBEDDED)
+    rows = np.column_stack([data.labels, data.images.reshape(-1, 784)])[:42_000]
+    header = ",".join(["label", *(f"pixel{number}" for number in range(784))])
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(header + "\n")
+        file.writelines(",".join(map(str, row)) + "\n" for row in rows.tolist())
+    return {}
+
+
+def time_readers(path: str, repeats: int) -> dict:
+    """Seconds of each way to read the CSV, the libraries being imported already."""
+    import time
+
+    import numpy as np
+    import pandas as pd
+
+    from src.data import read_csv
+
+    ways = {
+        "pd.read_csv": lambda: pd.read_csv(path),
+        "ours": lambda: read_csv(path),
+        "np.loadtxt": lambda: np.loadtxt(path, dtype=np.uint8, delimiter=",", skiprows=1),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, read in ways.items():
+            start = time.perf_counter()
+            read()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def bare_epochs(path: str, repeats: int) -> dict:
+    """Seconds of the training steps alone of what train.py does: no evaluation, nothing saved."""
+    import time
+
+    import numpy as np
+
+    import train
+    from src.data import EMBEDDED, load_data, split
+    from src.model import NeuralNetwork
+    from src.utils import batches
+
+    config, data = train.Config(), load_data(EMBEDDED)
+    rows, _ = split(len(data.images), config.validation_fraction, config.seed)
+    images, labels = data.images[rows], data.labels[rows]
+    network = NeuralNetwork([784, *config.hidden, 10], seed=config.seed)
+    gradient, velocity = np.empty_like(network.parameters), np.zeros_like(network.parameters)
+    rng = np.random.default_rng(config.seed)
+    start = time.perf_counter()
+    for _ in range(repeats):
+        for x, y in batches(images, labels, config.batch_size, rng):
+            train.training_step(
+                network, x, y, gradient, velocity, config.learning_rate, config, rng
+            )
+    return {"seconds": time.perf_counter() - start}
+
+
+def spread(what: str, values: list[float], unit: str = "s", digits: int = 3) -> dict:
+    """A row of the CSV: median, lowest and highest of the measured values."""
+    low, middle, high = (
+        round(value, digits) for value in (min(values), median(values), max(values))
+    )
+    print(
+        f"  {what:48s} {middle:8.{digits}f} {unit}   ({low:.{digits}f} to {high:.{digits}f})",
+        flush=True,
+    )
+    return {"what": what, "median": middle, "min": low, "max": high, "unit": unit}
+
+
+def measure_start(folder: str, repeats: int) -> Iterator[dict]:
+    """From the start of the process to the first training step, beside NumPy's own import."""
+    seconds: dict[str, list[float]] = {"import numpy": [], "first step": []}
+    for _ in range(repeats + 1):
+        seconds["import numpy"].append(run_child(["-c", "import numpy"])[0])
+        arguments = ["-c", UNTIL_FIRST_STEP, "--data", str(EMBEDDED), "--results", folder]
+        seconds["first step"].append(run_child(arguments)[0])
+    # the first round found nothing in the system's file cache
+    bare, ours = seconds["import numpy"][1:], seconds["first step"][1:]
+    yield spread('python -c "import numpy"', bare)
+    yield spread("process start to first training step", ours)
+    yield spread("first training step / import numpy", [median(ours) / median(bare)], "x")
+
+
+def measure_csv(csv_path: str, repeats: int) -> Iterator[dict]:
+    """Our reader, with all its checks, beside pandas as it comes and NumPy's own."""
+    seconds = ask_child(__file__, task="read_csv", path=csv_path, repeats=repeats)
+    for name in ("pd.read_csv", "ours", "np.loadtxt"):
+        yield spread(f"CSV of 42,000 rows: {name}", seconds[name])
+    for name in ("pd.read_csv", "np.loadtxt"):
+        ratio = median(seconds[name]) / median(seconds["ours"])
+        yield spread(f"CSV: {name} / ours", [ratio], "x", 2)
+
+
+def measure_runs(folder: str, csv_path: str, repeats: int, epochs: int) -> Iterator[dict]:
+    """Whole runs of train.py beside their bare epochs, and the memory that they need."""
+    whole, bare, memory = [], [], []
+    run = ["train.py", "--epochs", str(epochs), "--results", folder, "--data"]
+    for _ in range(repeats):
+        seconds, megabytes = run_child([*run, str(EMBEDDED)])
+        whole.append(seconds)
+        memory.append(megabytes)
+        bare.append(ask_child(__file__, task="bare", path="", repeats=epochs)["seconds"])
+    yield spread(f"bare epochs, {epochs} of 54,000 images", bare, digits=2)
+    yield spread(f"python train.py, {epochs} epochs", whole, digits=2)
+    yield spread("python train.py / bare epochs", [median(whole) / median(bare)], "x", 2)
+    yield spread("peak memory of python train.py, embedded data", memory, "MB", 0)
+    _, megabytes = run_child([*run, csv_path])
+    yield spread("peak memory of python train.py, Kaggle CSV", [megabytes], "MB", 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--quick", action="store_true", help="a look, not a measurement")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(child(**json.loads(arguments.child))))
+        return
+    repeats, epochs = (1, 2) if arguments.quick else (arguments.repeats, arguments.epochs)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        csv_path = str(Path(folder) / "train.csv")
+        ask_child(__file__, task="write_csv", path=csv_path)
+        rows += measure_start(folder, 2 * repeats + 1)
+        rows += measure_csv(csv_path, repeats)
+        rows += measure_runs(folder, csv_path, repeats, epochs)
+    write_rows(arguments.results / "startup_and_loading.csv", rows)
+
+
+if __name__ == "__main__":
+    main()
