@@ -19,7 +19,7 @@ DEEP = [32] * 10  # ten narrow hidden layers: here the first weights decide ever
 PLAIN_SGD = {"learning_rate": 0.1, "batch_size": 64}
 MOMENTUM = {"learning_rate": 0.03, "batch_size": 64, "momentum": 0.9}
 
-LADDER = [
+LADDER: list[dict] = [
     {"schedule": "cosine"},
     {"momentum": 0.9, "nesterov": True, "learning_rate": 0.03},
     {"weight_decay": 1e-4},
@@ -109,6 +109,17 @@ EXPERIMENTS: dict[str, dict] = {
             "+ affine maps": LADDER[4],
             "+ elastic maps": LADDER[5],
         },
+    },
+    "recipes": {
+        "question": "How good are the recipes, trained on all images and tested once at the end?",
+        "curves": {
+            name: {"recipe": name, "validation_fraction": 0}
+            for name in ("plain", "tuned", "best", "record")
+        },
+    },
+    "kaggle": {
+        "question": "How good is the recipe best on held-out digits of these data?",
+        "curves": {"best": {"recipe": "best"}},
     },
 }
 
@@ -462,6 +473,8 @@ def signal_at_start(config: Config, data: Data) -> list[dict]:
 def table_lines(rows: list[dict]) -> list[str]:
     """The summary as text, for the terminal."""
     width = max(len(row["configuration"]) for row in rows)
+    # The test set is for what has been chosen: it is only shown where nothing validates.
+    show_test = all(np.isnan(row["last_validation_accuracy"]) for row in rows)
 
     def cell(row: dict, name: str) -> str:
         deviation = row[f"{name}_std"]
@@ -476,6 +489,7 @@ def table_lines(rows: list[dict]) -> list[str]:
             f"{row['configuration']:{width}}  {row['parameters']:10,}  "
             f"{cell(row, 'last_validation_accuracy')}  {cell(row, 'best_validation_accuracy')}  "
             f"{row['last_train_loss']:10.4f}  {row['seconds']:7.1f}"
+            + (f"  {cell(row, 'test_accuracy')} of the test set" if show_test else "")
             + (f"  some failed: {row['failed']}" if row["failed"] else "")
         )
     return lines

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from src.augmentation import AUGMENTATIONS, augment, deskew
 from src.diagnostics import confusion_matrix
 from src.files import replacing
 from src.model import NeuralNetwork
@@ -168,15 +169,27 @@ def spread(values: list[float]) -> tuple[float, list[list[float]]]:
 
 
 def plot_ranking(path: Path, title: str, results: dict[str, list[dict]]) -> None:
-    """Last validation accuracy of each configuration: every seed a dot, the mean a bar's end."""
+    """What each configuration reaches (every seed a tick, the mean a dot) and what it costs.
+
+    Validation accuracy after the last epoch, or, of runs that validated on nothing, the test set's.
+    """
+    name, what = "last_validation_accuracy", "validation accuracy after the last epoch"
+    if any(np.isnan(run[name]) for metrics in results.values() for run in metrics):
+        name, what = "test_accuracy", "test accuracy"
     height = 1.5 + 0.36 * len(results)
-    longest = max(map(len, results))
-    left = min(0.5, 0.04 + 0.0105 * longest)
-    figure, (axes,) = new_figure(
-        8, height, left=left, right=0.96, bottom=0.62 / height, top=1 - 0.6 / height
+    left = 0.05 + 0.0075 * max(map(len, results))
+    figure, (axes, cost) = new_figure(
+        9.5,
+        height,
+        2,
+        left=left,
+        right=0.97,
+        bottom=0.6 / height,
+        top=1 - 0.6 / height,
+        wspace=0.08,
     )
     for row, metrics in enumerate(results.values()):
-        accuracies = [run["last_validation_accuracy"] for run in metrics]
+        accuracies = [run.get(name, np.nan) for run in metrics]
         mean, bar = spread(accuracies)
         colour = COLOURS[row % len(COLOURS)]
         axes.errorbar(mean, row, xerr=bar, fmt="o", color=colour, ms=7, capsize=4)
@@ -184,11 +197,21 @@ def plot_ranking(path: Path, title: str, results: dict[str, list[dict]]) -> None
         axes.annotate(
             f"{mean:.2%}", (mean, row), (0, 8), textcoords="offset points", ha="center", fontsize=8
         )
+        seconds = np.mean([run["seconds"] for run in metrics])
+        cost.barh(row, seconds, height=0.5, color=colour)
+        cost.annotate(
+            f"{seconds:.1f} s", (seconds, row), (4, -3), textcoords="offset points", fontsize=8
+        )
     axes.set_yticks(range(len(results)), list(results))
-    axes.set(xlabel="validation accuracy after the last epoch", ylim=(len(results) - 0.5, -0.7))
-    axes.margins(x=0.1)
+    cost.set_yticks([])
+    for panel in (axes, cost):
+        panel.set_ylim(len(results) - 0.5, -0.7)
+        panel.margins(x=0.12)
+    axes.set(xlabel=what)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    axes.set_title(title)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    cost.set(xlabel="seconds of training")
+    figure.suptitle(title, fontsize=11)
     save(figure, path)
 
 
@@ -363,56 +386,23 @@ def plot_layers(path: Path, history: list[dict]) -> None:
     save(figure, path)
 
 
-def plot_examples(path: Path, title: str, rows: dict[str, np.ndarray]) -> None:
-    """Rows of pictures, each with its name: name -> images (N, 28, 28)."""
-    height = 0.6 + 0.72 * len(rows)
-    figure, (axes,) = new_figure(
-        8, height, left=0.17, right=0.99, bottom=0.02, top=1 - 0.45 / height
-    )
-    columns = len(next(iter(rows.values())))
-    axes.imshow(mosaic(np.concatenate(list(rows.values())), columns), cmap="gray_r")
+def plot_augmentations(path: Path, image: np.ndarray, strength: float) -> None:
+    """One digit (28, 28) uint8 as it is, deskewed, and ten times under each augmentation."""
+    rng = np.random.default_rng(0)
+    rows = {"as it is": np.repeat(image[None], 10, axis=0)}
+    rows["deskewed"] = deskew(rows["as it is"])
+    for name in AUGMENTATIONS:
+        if name != "none":
+            drawn = [augment(scale(image[None]), name, strength, rng) for _ in range(10)]
+            rows[name.replace("_", ", ")] = np.reshape(drawn, (10, 28, 28)) * 255
+    figure, (axes,) = new_figure(8, 5, left=0.16, right=0.99, bottom=0.02, top=0.92)
+    axes.imshow(mosaic(np.concatenate(list(rows.values())), 10), cmap="gray_r")
     axes.set_yticks([31 * number + 14 for number in range(len(rows))], list(rows))
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    axes.set_title(title)
-    save(figure, path)
-
-
-def plot_predictions(
-    path: Path,
-    names: list[str],
-    originals: list[np.ndarray],
-    seen: np.ndarray,
-    probabilities: np.ndarray,
-) -> None:
-    """A row a picture, 20 at most: the original, what the network saw, the ten probabilities.
-
-    originals: (H, W, 3) uint8 each; seen: (N, 28, 28); probabilities: (N, 10).
-    """
-    rows = min(len(names), 20)
-    height = 0.75 + 1.35 * rows
-    figure = Figure(figsize=(8, height), dpi=110)
-    grid = figure.subplots(rows, 3, squeeze=False, width_ratios=[1.6, 1, 3.2])
-    figure.subplots_adjust(
-        left=0.03, right=0.97, bottom=0.32 / height, top=1 - 0.72 / height, wspace=0.1, hspace=0.55
-    )
-    for axes, name, original, image, row in zip(grid, names, originals, seen, probabilities):
-        axes[0].imshow(original)
-        axes[1].imshow(image, cmap="gray_r", vmin=0, vmax=255)
-        colours = [COLOURS[1] if digit == row.argmax() else COLOURS[0] for digit in range(10)]
-        axes[2].bar(range(10), row, color=colours)
-        axes[2].set(xticks=range(10), yticks=[], ylim=(0, 1))
-        axes[2].grid(False)
-        axes[2].set_title(f"{row.argmax()}, {row.max():.1%} sure")
-        axes[0].set_title(name if len(name) <= 24 else f"{name[:23]}…", parse_math=False)
-        for picture_axes in axes[:2]:
-            picture_axes.set(xticks=[], yticks=[])
-            picture_axes.spines[:].set_visible(True)
-    grid[0, 1].set_title("seen as")
-    more = f" (the first {rows} of {len(names)} pictures)" if len(names) > rows else ""
-    figure.suptitle(f"Picture, what the network saw, and its answer{more}", fontsize=11)
+    axes.set_title(f"What the network sees of one digit, strength {strength:g}")
     save(figure, path)
 
 

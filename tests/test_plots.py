@@ -292,11 +292,11 @@ def test_mosaic_puts_tiles_row_by_row():
     assert (sheet[28] == -1).all()
 
 
-def test_examples(digits, tmp_path, figures):
-    rows = {"as it is": digits.images[:6], "shift": digits.images[6:12]}
-    plots.plot_examples(tmp_path / "examples.png", "title", rows)
-    assert_picture(tmp_path / "examples.png")
-    assert [label.get_text() for label in figures[0].axes[0].get_yticklabels()] == list(rows)
+def test_augmentations(digits, tmp_path, figures):
+    plots.plot_augmentations(tmp_path / "augmentation.png", digits.images[0], strength=0.7)
+    assert_picture(tmp_path / "augmentation.png")
+    names = [label.get_text() for label in figures[0].axes[0].get_yticklabels()]
+    assert names == ["as it is", "deskewed", "shift", "affine", "elastic", "affine, elastic"]
 
 
 def test_architecture():
