@@ -167,6 +167,7 @@ RECIPES = {
         batch_size=128,
         learning_rate=0.06,
         warmup_epochs=1,
+        weight_decay=5e-5,
         augmentation_strength=1.2,
     ),
 }

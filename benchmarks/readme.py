@@ -14,9 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
+from common import ROOT
 from tables import markdown, replace_block
 
 MEASURED, FIGURES = ROOT / "docs" / "measured", ROOT / "docs" / "figures"

@@ -70,12 +70,8 @@ def main() -> None:
     ]
     if epochs == 5:
         full, _ = sweep(cores, 20, 3)
-        rows.append(
-            {
-                "what": f"python experiments.py: 8 configurations, 3 seeds, 20 epochs, {cores} jobs",
-                "value": f"{full:.0f} s",
-            }
-        )
+        what = f"python experiments.py: 8 configurations, 3 seeds, 20 epochs, {cores} jobs"
+        rows.append({"what": what, "value": f"{full:.0f} s"})
     rows.append({"what": "date", "value": date.today().isoformat()})
     for row in rows:
         print(f"{row['what']}: {row['value']}")

@@ -17,7 +17,7 @@ import numpy as np
 SIDE = 28
 CENTRE = (SIDE - 1) / 2
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE].astype(np.float32)  # each pixel's own place: no distortion
-GROUP = 64  # images under one map
+GROUP = 128  # images under one map
 
 Map = tuple[np.ndarray, np.ndarray]
 
@@ -121,7 +121,7 @@ AUGMENTATIONS: dict[str, Callable[[np.random.Generator, float], Map] | None] = {
 
 
 def augment(x: np.ndarray, name: str, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Distort the rows of x (N, 784) in place, every group of up to 64 under a map of its own.
+    """Distort the rows of x (N, 784) in place, every group of up to 128 under a map of its own.
 
     A group is every n-th row, so that neighbours, which make up a batch, differ in their maps.
     """

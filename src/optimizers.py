@@ -26,23 +26,25 @@ def sgd_step(
 
         plain     p <- p - lr g
         momentum  v <- mu v - lr g;    p <- p + v                 (Polyak, 1964)
-        nesterov  v <- mu v - lr g;    p <- p + mu v - lr g       (Nesterov, 1983)
+        nesterov  v <- mu (v - lr g);  p <- p + v - lr g          (Nesterov, 1983)
 
     Nesterov's gradient belongs to the point where the velocity is about to lead. Written as above,
-    p is that look-ahead point (Bengio et al., 2013), so the gradient is always taken at p.
+    p is that look-ahead point (Bengio et al., 2013), and v the part of the velocity that is left.
 
     parameters and velocity are updated; gradient is scratch space and holds lr g afterwards.
     """
     gradient *= learning_rate
-    if momentum:
+    if nesterov:
+        velocity -= gradient
+        velocity *= momentum
+        velocity += NEARLY_ZERO
+        parameters += velocity
+        parameters -= gradient
+    elif momentum:
         velocity *= momentum
         velocity -= gradient
         velocity += NEARLY_ZERO
-        if nesterov:
-            parameters += momentum * velocity
-            parameters -= gradient
-        else:
-            parameters += velocity
+        parameters += velocity
     else:
         parameters -= gradient
 

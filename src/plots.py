@@ -406,6 +406,42 @@ def plot_augmentations(path: Path, image: np.ndarray, strength: float) -> None:
     save(figure, path)
 
 
+def plot_predictions(
+    path: Path,
+    names: list[str],
+    originals: list[np.ndarray],
+    seen: np.ndarray,
+    probabilities: np.ndarray,
+) -> None:
+    """A row a picture, 20 at most: the original, what the network saw, the ten probabilities.
+
+    originals: (H, W, 3) uint8 each; seen: (N, 28, 28); probabilities: (N, 10).
+    """
+    rows = min(len(names), 20)
+    height = 0.75 + 1.35 * rows
+    figure = Figure(figsize=(8, height), dpi=110)
+    grid = figure.subplots(rows, 3, squeeze=False, width_ratios=[1.6, 1, 3.2])
+    figure.subplots_adjust(
+        left=0.03, right=0.97, bottom=0.32 / height, top=1 - 0.72 / height, wspace=0.1, hspace=0.55
+    )
+    for axes, name, original, image, row in zip(grid, names, originals, seen, probabilities):
+        axes[0].imshow(original)
+        axes[1].imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        colours = [COLOURS[1] if digit == row.argmax() else COLOURS[0] for digit in range(10)]
+        axes[2].bar(range(10), row, color=colours)
+        axes[2].set(xticks=range(10), yticks=[], ylim=(0, 1))
+        axes[2].grid(False)
+        axes[2].set_title(f"{row.argmax()}, {row.max():.1%} sure")
+        axes[0].set_title(name if len(name) <= 24 else f"{name[:23]}…", parse_math=False)
+        for picture_axes in axes[:2]:
+            picture_axes.set(xticks=[], yticks=[])
+            picture_axes.spines[:].set_visible(True)
+    grid[0, 1].set_title("seen as")
+    more = f" (the first {rows} of {len(names)} pictures)" if len(names) > rows else ""
+    figure.suptitle(f"Picture, what the network saw, and its answer{more}", fontsize=11)
+    save(figure, path)
+
+
 def run_figures(
     folder: Path,
     network: NeuralNetwork,

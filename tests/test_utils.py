@@ -77,8 +77,8 @@ def test_each_epoch_has_a_new_order_of_single_rows():
     np.testing.assert_array_equal(first, again)
 
 
-def test_a_transform_gets_32_batches_at_once_and_changes_neither_order_nor_data():
-    images, labels = numbered(1000)
+def test_a_transform_gets_whole_batches_several_at_once_and_changes_neither_order_nor_data():
+    images, labels = numbered(3000)
     images_before = images.copy()
     seen = []
 
@@ -89,7 +89,7 @@ def test_a_transform_gets_32_batches_at_once_and_changes_neither_order_nor_data(
 
     plain = list(batches(images, labels, 10, np.random.default_rng(3)))
     changed = list(batches(images, labels, 10, np.random.default_rng(3), invert))
-    assert seen == [320, 320, 320, 40]
+    assert seen == [2040, 960]  # 204 batches of 10, at most 2,048 images
     for (x, y), (inverted, same_y) in zip(plain, changed, strict=True):
         np.testing.assert_array_equal(inverted, 1 - x)
         np.testing.assert_array_equal(y, same_y)
