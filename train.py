@@ -34,14 +34,7 @@ from src.activations import ACTIVATIONS
 from src.augmentation import AUGMENTATIONS, PREPROCESSING, augment
 from src.data import ROOT, Data, load_data, split
 from src.diagnostics import layer_statistics
-from src.files import (
-    ArgumentParser,
-    InputError,
-    filling,
-    make_writable,
-    run_script,
-    write_json,
-)
+from src.files import ArgumentParser, InputError, filling, make_writable, run_script, write_json
 from src.initializers import INITIALIZERS
 from src.losses import cross_entropy
 from src.model import NeuralNetwork, count_parameters
@@ -264,11 +257,7 @@ def train(
             )
             for number, (x, y) in enumerate(epoch_batches, start=(epoch - 1) * per_epoch):
                 learning_rate = learning_rate_at(
-                    number,
-                    config.epochs * per_epoch,
-                    config.learning_rate,
-                    config.schedule,
-                    warmup,
+                    number, config.epochs * per_epoch, config.learning_rate, config.schedule, warmup
                 )
                 with np.errstate(all="ignore"):  # what overflows is noticed here, in plain words
                     loss = training_step(
