@@ -49,23 +49,23 @@ class Config:
     """The hyperparameters of one run. The defaults are the recipe `plain`."""
 
     hidden: tuple[int, ...] = (128, 64)  # units of each hidden layer; () is softmax regression
-    activation: str = "relu"
+    activation: str = "relu"  # its gradient does not fade, and it costs next to nothing
     initializer: str = "he_uniform"  # keeps the signal's size through ReLU layers
-    epochs: int = 20
+    epochs: int = 20  # plain SGD has learned the training images by heart by then
     batch_size: int = 32  # small batches: noisier, but more steps an epoch
     learning_rate: float = 0.1  # the largest that trains calmly without momentum
-    schedule: str = "constant"
-    warmup_epochs: float = 0.0
-    momentum: float = 0.0
-    nesterov: bool = False
-    weight_decay: float = 0.0
+    schedule: str = "constant"  # the simplest; "cosine" ends with ever finer steps
+    warmup_epochs: float = 0.0  # a slow start, for learning rates that are too hot at first
+    momentum: float = 0.0  # 0.9 remembers about ten steps, and makes steps ten times as long
+    nesterov: bool = False  # momentum that looks ahead
+    weight_decay: float = 0.0  # small weights make smoother functions
     dropout: float = 0.0  # the share of hidden units that is silent in each step
-    label_smoothing: float = 0.0
-    preprocessing: str = "none"
-    augmentation: str = "none"
+    label_smoothing: float = 0.0  # a little doubt about every label
+    preprocessing: str = "none"  # "deskew" straightens each digit, for training and ever after
+    augmentation: str = "none"  # how digits are distorted, anew in every epoch
     augmentation_strength: float = 1.0  # see src/augmentation.py for what 1 means
     validation_fraction: float = 0.1  # 0 trains on everything, once all is chosen
-    seed: int = 0
+    seed: int = 0  # decides the split, the weights, the batches and all that is drawn
 
     def __post_init__(self) -> None:
         try:
@@ -408,10 +408,11 @@ def main() -> None:
     metrics = summarise(config, data, network, history)
     save_run(folder, config, data, network, history, metrics)
 
-    print(
-        f"best validation accuracy {metrics['best_validation_accuracy']:.2%} "
-        f"(epoch {metrics['best_epoch']}), last {metrics['last_validation_accuracy']:.2%}"
-    )
+    if metrics["validation_images"]:
+        print(
+            f"best validation accuracy {metrics['best_validation_accuracy']:.2%} "
+            f"(epoch {metrics['best_epoch']}), last {metrics['last_validation_accuracy']:.2%}"
+        )
     if "test_accuracy" in metrics:
         print(f"test accuracy {metrics['test_accuracy']:.2%} ({len(data.test_images):,} images)")
     draw(folder, config, data, network, history)
