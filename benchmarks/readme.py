@@ -9,12 +9,12 @@ README.md from the tables. With --check it changes nothing and says whether READ
 """
 
 import argparse
-import csv
 import shutil
 import sys
 from pathlib import Path
 
-from common import ROOT
+from common import ROOT, read_rows
+from tables import TABLES as BENCHMARKS
 from tables import markdown, replace_block
 
 MEASURED, FIGURES = ROOT / "docs" / "measured", ROOT / "docs" / "figures"
@@ -33,7 +33,7 @@ PICTURES = {  # file in docs/figures: file in results
     "initializers_signal.png": "initializers/signal.png",
     "learning_rates.png": "learning_rates/comparison.png",
     "pixels.png": "pixels/comparison.png",
-    "augmentation.png": "augmentation.png",
+    "augmentation.png": "train/augmentation.png",
     "curves.png": "train/curves.png",
     "confusion.png": "train/confusion.png",
     "mistakes.png": "train/mistakes.png",
@@ -44,11 +44,6 @@ RECIPES = {
     "best": "784-128-64-10, deskewing and augmentation as well",
     "record": "784-1024-512-10, the same, 100 epochs",
 }
-
-
-def rows_of(name: str) -> list[dict]:
-    with open(MEASURED / name, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def share(row: dict, name: str) -> str:
@@ -65,9 +60,9 @@ def recipes_table() -> str:
             f"{float(row['seconds']):.0f} s",
             "`python experiments.py recipes`",
         ]
-        for row in rows_of("recipes.csv")
+        for row in read_rows(MEASURED / "recipes.csv")
     ]
-    for row in rows_of("kaggle.csv"):
+    for row in read_rows(MEASURED / "kaggle.csv"):
         table.append(
             [
                 "`best` on 37,800 of 42,000 digits in Kaggle's format, on the other 4,200",
@@ -81,10 +76,30 @@ def recipes_table() -> str:
     return markdown(header, table)
 
 
+def techniques_table() -> str:
+    """The ladder: what each rung adds to the one before, on validation images, and its time."""
+    table, before = [], None
+    for row in read_rows(MEASURED / "techniques.csv"):
+        accuracy = float(row["last_validation_accuracy"])
+        gain = "" if before is None else f"{100 * (accuracy - before):+.2f}"
+        seconds = f"{float(row['seconds']):.1f} s"
+        table.append([row["configuration"], share(row, "last_validation_accuracy"), gain, seconds])
+        before = accuracy
+    return markdown(["added in turn", "validation accuracy", "points", "training"], table)
+
+
 def blocks() -> dict[str, str]:
     """What belongs between the marks of README.md."""
     text = (MEASURED / "hidden_layers.txt").read_text(encoding="utf-8").strip()
-    return {"recipes": recipes_table(), "hidden-layers": f"```\n{text}\n```"}
+    sweep = read_rows(ROOT / "benchmarks" / "results" / "sweep.csv")
+    return {
+        "recipes": recipes_table(),
+        "techniques": techniques_table(),
+        "hidden-layers": f"```\n{text}\n```",
+        "sweep": markdown(["what", "measured"], [list(row.values()) for row in sweep]),
+        "environment": BENCHMARKS["environment"](),
+        "speed-ratios": BENCHMARKS["speed-ratios"](),
+    }
 
 
 def main() -> int:
