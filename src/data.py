@@ -140,8 +140,6 @@ def read_csv(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
                 if label is not None and cells[:, label].max() > 9:
                     raise ValueError("holds labels above 9")
                 parts.append(cells.astype(np.uint8))
-    except MemoryError as error:
-        raise InputError(f"{path}: does not fit into memory; give fewer rows") from error
     except Exception as error:  # pandas says what, in many types; we say where
         explain_fault(path, delimiter, names, skipped, body)
         raise InputError(f"{path}: {error}") from error
@@ -160,20 +158,12 @@ def unpack(path: Path) -> bytes:
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path}: has more than {MAX_BYTES:,} bytes; give fewer rows")
     try:
-        with open(path, "rb") as file:
-            magic = file.read(2)
-            file.seek(0)
-            if magic == b"\x1f\x8b":
-                with gzip.open(file) as unpacked:
-                    content = unpacked.read(MAX_BYTES + 1)
-            elif magic == b"PK":
-                with (
-                    zipfile.ZipFile(file) as archive,
-                    archive.open(the_csv(path, archive)) as member,
-                ):
-                    content = member.read(MAX_BYTES + 1)
-            else:
-                content = file.read()
+        content = path.read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MAX_BYTES + 1)
+        elif content.startswith(b"PK"):
+            archive = zipfile.ZipFile(io.BytesIO(content))
+            content = archive.open(the_csv(path, archive)).read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise InputError(f"{path}: unpacks to more than {MAX_BYTES:,} bytes; give fewer rows")
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -192,7 +182,7 @@ def the_csv(path: Path, archive: zipfile.ZipFile) -> str:
     names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
     names = [name for name in names if not name.startswith("__MACOSX")]
     if len(names) != 1:
-        found = ", ".join(names) or "none"
+        found = ", ".join(names[:5]) or "none"
         raise InputError(f"{path}: should hold one CSV, holds {found}; unpack it first")
     return names[0]
 
@@ -212,7 +202,7 @@ def split_header(path: Path, content: bytes) -> tuple[str, list[str], int, bytes
     if line.startswith("<"):
         raise InputError(f"{path}: is a web page, not a CSV; was it saved without logging in?")
     delimiter = max(",;\t", key=line.count)
-    names = [name.strip(' "') for name in line.split(delimiter)]
+    names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
     numbers = sum(not name.encode().translate(None, NUMERIC) for name in names)
     if numbers > len(names) / 2:  # no header
         if len(names) not in (PIXELS, PIXELS + 1):
