@@ -278,7 +278,8 @@ def parsed_naively(path: Path) -> tuple[list[list[float]], list[float] | None]:
     if "pixel7" in table[0]:
         names = table.pop(0)
     assert sorted(set(names) | {"label"}) == sorted(["label", *PIXEL_NAMES])
-    rows = [dict(zip(names, map(float, cells))) for cells in table]
+    # Rounded, because pandas 2 reads decimals up to the 17th only, and takes 1e-20 for 0.
+    rows = [dict(zip(names, (round(float(cell), 12) for cell in cells))) for cells in table]
     assert all(len(cells) == len(names) for cells in table)
     labels = [row["label"] for row in rows] if "label" in names else None
     return [[row[name] for name in PIXEL_NAMES] for row in rows], labels
