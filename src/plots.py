@@ -1,12 +1,13 @@
 """Histories and pictures to PNG. Only this module knows matplotlib; no window is ever opened."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from src.augmentation import AUGMENTATIONS, augment, deskew
@@ -19,29 +20,35 @@ from src.utils import scale
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8A5A2B"]
 rcParams.update(
     {
-        "font.size": 10,
+        "figure.dpi": 110,
+        "figure.constrained_layout.use": True,  # makes room for labels and legends by itself
+        "figure.constrained_layout.w_pad": 0.1,
+        "figure.constrained_layout.h_pad": 0.1,
+        "figure.titlesize": 11,
         "axes.titlesize": 11,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
+        "axes.axisbelow": True,
         "grid.alpha": 0.3,
         "legend.frameon": False,
+        "legend.fontsize": 9,
     }
 )
+PERCENT = PercentFormatter(1, decimals=1)
 
 
-def new_figure(width: float, height: float, columns: int = 1, **layout: float) -> tuple:
-    """A figure in inches and its axes, side by side. `layout` is as for subplots_adjust."""
-    figure = Figure(figsize=(width, height), dpi=110)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
-    figure.subplots_adjust(**layout)
-    return figure, axes
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write the PNG beside and rename it into place."""
+def save(figure: Figure, path: Path, title: str = "") -> None:
+    """Write the PNG, with a title above all its axes, and rename it into place."""
+    if title:
+        figure.suptitle(title)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
+
+
+def colour(number: int) -> str:
+    """The colour of the configuration, layer or row with this number."""
+    return COLOURS[number % len(COLOURS)]
 
 
 def architecture(hidden: tuple[int, ...] | list[int]) -> str:
@@ -55,6 +62,11 @@ def architecture(hidden: tuple[int, ...] | list[int]) -> str:
 def column(history: list[dict], name: str) -> np.ndarray:
     """One column of a history."""
     return np.array([row[name] for row in history], dtype=float)
+
+
+def above_zero(values: list[float]) -> np.ndarray:
+    """NaN for 0, which has no place on a log axis: the line ends there."""
+    return np.where(np.array(values) > 0, values, np.nan)
 
 
 def accuracy_limits(curves: list[np.ndarray]) -> tuple[float, float]:
@@ -71,92 +83,51 @@ def accuracy_limits(curves: list[np.ndarray]) -> tuple[float, float]:
     return low - margin, min(1.0 + margin / 4, high + margin)
 
 
-def style_curves(loss_axes: Axes, accuracy_axes: Axes) -> None:
-    """What every pair of loss and accuracy axes has in common."""
-    loss_axes.set(
-        xlabel="epoch", ylabel="loss (log scale)", yscale="log", title="Cross-entropy loss"
-    )
-    accuracy_axes.set(xlabel="epoch", ylabel="accuracy", title="Accuracy")
-    accuracy_axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    for axes in (loss_axes, accuracy_axes):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+def draw_curves(size: tuple[float, float], curves: list[list[list[dict]]]) -> tuple[Figure, Axes]:
+    """A figure and its loss axes: of each configuration, one history a seed.
 
-
-def draw_curves(
-    loss_axes: Axes, accuracy_axes: Axes, histories: list[list[dict]], colour: str, label: str
-) -> None:
-    """Mean over the seeds with a band from lowest to highest: validation solid, train dashed."""
-    epochs = column(histories[0], "epoch")
-    for axes, quantity in ((loss_axes, "loss"), (accuracy_axes, "accuracy")):
-        for part, line in (("validation", "-"), ("train", "--")):
-            values = np.array([column(history, f"{part}_{quantity}") for history in histories])
-            if np.isnan(values).all():
-                continue
-            axes.plot(
-                epochs,
-                values.mean(axis=0),
-                line,
-                color=colour,
-                lw=1.8 if part == "validation" else 1.0,
-                label=label if part == "validation" else None,
+    Mean over the seeds with a band from lowest to highest: validation solid, train dashed.
+    """
+    figure = Figure(size)
+    loss_axes, accuracy_axes = figure.subplots(1, 2)
+    accuracies: list[np.ndarray] = []
+    for number, histories in enumerate(curves):
+        epochs, style = column(histories[0], "epoch"), {"color": colour(number)}
+        for axes, quantity in ((loss_axes, "loss"), (accuracy_axes, "accuracy")):
+            train, validation = (
+                np.array([column(history, f"{part}_{quantity}") for history in histories])
+                for part in ("train", "validation")
             )
-            if part == "validation" and len(values) > 1:
-                axes.fill_between(
-                    epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0
-                )
+            if not np.isnan(validation).all():
+                axes.plot(epochs, validation.mean(axis=0), lw=1.8, label="validation", **style)
+                band = validation.min(axis=0), validation.max(axis=0)
+                axes.fill_between(epochs, *band, alpha=0.15, lw=0, **style)
+            axes.plot(epochs, train.mean(axis=0), "--", lw=1, label="train (5,000 images)", **style)
+        accuracies += [*train, *validation]  # the loop above ends with accuracy
+    for axes in (loss_axes, accuracy_axes):
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    loss_axes.set(ylabel="loss (log scale)", yscale="log", title="Cross-entropy loss")
+    accuracy_axes.set(ylabel="accuracy", title="Accuracy", ylim=accuracy_limits(accuracies))
+    accuracy_axes.yaxis.set_major_formatter(PERCENT)
+    return figure, loss_axes
 
 
 def plot_curves(path: Path, title: str, histories: list[list[dict]]) -> None:
     """Loss and accuracy of one configuration, one history a seed."""
-    figure, (loss_axes, accuracy_axes) = new_figure(
-        9, 3.9, 2, left=0.08, right=0.98, bottom=0.13, top=0.84, wspace=0.24
-    )
-    draw_curves(loss_axes, accuracy_axes, histories, COLOURS[0], "validation")
-    for axes in (loss_axes, accuracy_axes):
-        axes.plot([], [], "--", color=COLOURS[0], lw=1.0, label="train (5,000 images)")
-    style_curves(loss_axes, accuracy_axes)
-    accuracy_axes.set_ylim(
-        accuracy_limits(
-            [
-                column(history, name)
-                for history in histories
-                for name in ("train_accuracy", "validation_accuracy")
-            ]
-        )
-    )
+    figure, loss_axes = draw_curves((9, 3.9), [histories])
     loss_axes.legend()
-    figure.suptitle(title, fontsize=11)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def plot_comparison(path: Path, title: str, curves: dict[str, list[list[dict]]]) -> None:
     """Every configuration of an experiment in one figure: label -> one history a seed."""
-    figure, (loss_axes, accuracy_axes) = new_figure(
-        11, 4.4, 2, left=0.065, right=0.80, bottom=0.12, top=0.85, wspace=0.22
-    )
-    for number, (label, histories) in enumerate(curves.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        draw_curves(loss_axes, accuracy_axes, histories, colour, label)
-    style_curves(loss_axes, accuracy_axes)
-    accuracy_axes.set_ylim(
-        accuracy_limits(
-            [
-                column(history, name)
-                for histories in curves.values()
-                for history in histories
-                for name in ("train_accuracy", "validation_accuracy")
-            ]
-        )
-    )
-    handles, labels = accuracy_axes.get_legend_handles_labels()
-    handles += [
-        loss_axes.plot([], [], "-", color="grey")[0],
-        loss_axes.plot([], [], "--", color="grey", lw=1.0)[0],
-    ]
-    labels += ["validation", "train (5,000 images)"]
-    figure.legend(handles, labels, loc="center left", bbox_to_anchor=(0.805, 0.5), fontsize=9)
-    figure.suptitle(title, fontsize=11)
-    save(figure, path)
+    figure, _ = draw_curves((11, 4.4), list(curves.values()))
+    lines = [Line2D([], [], color=colour(i), label=label) for i, label in enumerate(curves)]
+    lines.append(Line2D([], [], color="grey", label="validation"))
+    lines.append(Line2D([], [], color="grey", ls="--", lw=1, label="train (5,000 images)"))
+    figure.legend(handles=lines, loc="outside right center")
+    save(figure, path, title)
 
 
 # ------------------------------------------------------- one figure that answers the question
@@ -176,140 +147,119 @@ def plot_ranking(path: Path, title: str, results: dict[str, list[dict]]) -> None
     name, what = "last_validation_accuracy", "validation accuracy after the last epoch"
     if any(np.isnan(run[name]) for metrics in results.values() for run in metrics):
         name, what = "test_accuracy", "test accuracy"
-    height = 1.5 + 0.36 * len(results)
-    left = 0.05 + 0.0075 * max(map(len, results))
-    figure, (axes, cost) = new_figure(
-        9.5,
-        height,
-        2,
-        left=left,
-        right=0.97,
-        bottom=0.6 / height,
-        top=1 - 0.6 / height,
-        wspace=0.08,
-    )
+    figure = Figure((9.5, 1.5 + 0.36 * len(results)))
+    axes, cost = figure.subplots(1, 2, sharey=True)
+    note = {"textcoords": "offset points", "fontsize": 8}
     for row, metrics in enumerate(results.values()):
         accuracies = [run.get(name, np.nan) for run in metrics]
         mean, bar = spread(accuracies)
-        colour = COLOURS[row % len(COLOURS)]
-        axes.errorbar(mean, row, xerr=bar, fmt="o", color=colour, ms=7, capsize=4)
-        axes.plot(accuracies, [row] * len(accuracies), "|", color=colour, ms=9)
-        axes.annotate(
-            f"{mean:.2%}", (mean, row), (0, 8), textcoords="offset points", ha="center", fontsize=8
-        )
+        axes.errorbar(mean, row, xerr=bar, fmt="o", color=colour(row), ms=7, capsize=4)
+        axes.plot(accuracies, [row] * len(accuracies), "|", color=colour(row), ms=9)
+        axes.annotate(f"{mean:.2%}", (mean, row), (0, 8), ha="center", **note)
         seconds = np.mean([run["seconds"] for run in metrics])
-        cost.barh(row, seconds, height=0.5, color=colour)
-        cost.annotate(
-            f"{seconds:.1f} s", (seconds, row), (4, -3), textcoords="offset points", fontsize=8
-        )
+        cost.barh(row, seconds, height=0.5, color=colour(row))
+        cost.annotate(f"{seconds:.1f} s", (seconds, row), (4, -3), **note)
+    axes.set(xlabel=what, ylim=(len(results) - 0.5, -0.7))
     axes.set_yticks(range(len(results)), list(results))
-    cost.set_yticks([])
-    for panel in (axes, cost):
-        panel.set_ylim(len(results) - 0.5, -0.7)
-        panel.margins(x=0.12)
-    axes.set(xlabel=what)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axes.xaxis.set_major_formatter(PERCENT)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    cost.set(xlabel="seconds of training")
-    figure.suptitle(title, fontsize=11)
-    save(figure, path)
+    axes.margins(x=0.12)
+    cost.set_xlabel("seconds of training")
+    cost.margins(x=0.12)
+    save(figure, path, title)
 
 
 def plot_cost(path: Path, title: str, results: dict[str, list[dict]]) -> None:
     """Accuracy against what it costs: parameters, and seconds of training."""
-    figure, axes_pair = new_figure(
-        10, 4.4, 2, left=0.08, right=0.97, bottom=0.13, top=0.91, wspace=0.22
-    )
-    for axes, cost in zip(axes_pair, ("parameters", "seconds")):
-        by_cost = sorted(results.items(), key=lambda item: np.mean([run[cost] for run in item[1]]))
-        for number, (label, metrics) in enumerate(by_cost):
+    figure = Figure((11, 4.4))
+    for axes, cost in zip(figure.subplots(1, 2), ("parameters", "seconds")):
+        for number, (label, metrics) in enumerate(results.items()):
             x, x_bar = spread([run[cost] for run in metrics])
             y, y_bar = spread([run["last_validation_accuracy"] for run in metrics])
-            colour = COLOURS[list(results).index(label) % len(COLOURS)]
-            axes.errorbar(x, y, yerr=y_bar, xerr=x_bar, fmt="o", color=colour, ms=6, capsize=3)
-            axes.annotate(
-                label,
-                (x, y),
-                (7, -12) if number % 2 else (-7, 6),  # neighbours on different sides
-                textcoords="offset points",
-                ha="left" if number % 2 else "right",
-                fontsize=8,
-                color=colour,
-            )
+            style = {"color": colour(number), "ms": 6, "capsize": 3, "label": label}
+            axes.errorbar(x, y, yerr=y_bar, xerr=x_bar, fmt="o", **style)
         axes.set(xlabel=f"{cost} (log scale)", xscale="log", ylabel="validation accuracy")
-        axes.margins(x=0.16)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    figure.suptitle(title, fontsize=11)
-    save(figure, path)
+        axes.yaxis.set_major_formatter(PERCENT)
+        axes.tick_params(which="minor", labelsize=7)
+    figure.legend(handles=axes.containers, loc="outside right center")
+    save(figure, path, title)
 
 
 def plot_signal(path: Path, title: str, layers: dict[str, list[dict]]) -> None:
     """How large activations and gradients are in each layer before training: label -> layers."""
-    figure, axes_pair = new_figure(
-        11, 4.4, 2, left=0.07, right=0.81, bottom=0.12, top=0.83, wspace=0.25
-    )
+    figure = Figure((11, 4.4))
     names = {"activation_std": "pre-activations z", "gradient_std": "weight gradients dL/dW"}
-    for axes, (name, what) in zip(axes_pair, names.items()):
+    for axes, (name, what) in zip(figure.subplots(1, 2), names.items()):
         for number, (label, rows) in enumerate(layers.items()):
-            # zero has no place on a log axis: the line ends where the signal does
-            values = [row[name] if row[name] > 0 else np.nan for row in rows]
-            axes.plot(
-                [row["layer"] for row in rows],
-                values,
-                "o-",
-                color=COLOURS[number % len(COLOURS)],
-                ms=4,
-                label=label,
-            )
+            values = above_zero([row[name] for row in rows])
+            axes.plot(column(rows, "layer"), values, "o-", color=colour(number), ms=4, label=label)
         axes.set(xlabel="layer", ylabel="standard deviation (log scale)", yscale="log", title=what)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles, labels = axes_pair[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="center left", bbox_to_anchor=(0.815, 0.5), fontsize=9)
-    figure.suptitle(title, fontsize=11)
-    save(figure, path)
+    figure.legend(handles=axes.lines, loc="outside right center")
+    save(figure, path, title)
 
 
 # ------------------------------------------------------------------- a look inside one network
 
 
-def mosaic(tiles: np.ndarray, columns: int, gap: int = 3, fill: float = np.nan) -> np.ndarray:
-    """Tiles (N, 28, 28) on one sheet, row by row, `gap` pixels apart."""
-    rows = -(-len(tiles) // columns)
-    step = 28 + gap
-    sheet = np.full((rows * step - gap, columns * step - gap), fill)
+def plot_layers(path: Path, history: list[dict]) -> None:
+    """The health of each layer over the epochs."""
+    figure = Figure((10.5, 3.6))
+    panels = figure.subplots(1, 3)
+    count = len(history[0]["layers"])
+    for axes, name, title, yscale in (
+        (panels[0], "dead_share", "dead ReLU units", "linear"),
+        (panels[1], "activation_std", "spread of pre-activations z", "log"),
+        (panels[2], "gradient_ratio", "|gradient| / |weights|", "log"),
+    ):
+        for layer in range(count):
+            values = [row["layers"][layer][name] for row in history]
+            label = f"layer {layer + 1}" if layer < count - 1 else "output"
+            shown = above_zero(values) if yscale == "log" else values
+            axes.plot(column(history, "epoch"), shown, color=colour(layer), label=label)
+        axes.set(xlabel="epoch", title=title, yscale=yscale)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].set_ylim(-0.02, 1.02)
+    panels[0].yaxis.set_major_formatter(PercentFormatter(1))
+    panels[0].legend(ncols=1 + count // 6)
+    save(figure, path)
+
+
+def draw_picture(axes: Axes, picture: np.ndarray, title: str, **style: Any) -> None:
+    """A picture with a title and nothing else around it."""
+    axes.imshow(picture, **style)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, parse_math=False)
+
+
+def mosaic(tiles: np.ndarray, columns: int, gap: int = 3) -> np.ndarray:
+    """Tiles (N, 28, 28) on one sheet, row by row, `gap` blank pixels after each."""
+    rows, side = max(1, -(-len(tiles) // columns)), 28 + gap
+    sheet = np.full((rows, side, columns, side), np.nan)
     for number, tile in enumerate(tiles):
-        y, x = divmod(number, columns)
-        sheet[y * step : y * step + 28, x * step : x * step + 28] = tile
-    return sheet
+        row, place = divmod(number, columns)
+        sheet[row, :28, place, :28] = tile
+    return sheet.reshape(rows * side, columns * side)
 
 
 def plot_confusion(path: Path, labels: np.ndarray, predictions: np.ndarray, what: str) -> None:
     """Which digit is taken for which. Only the errors are coloured; the diagonal is right."""
     matrix = confusion_matrix(labels, predictions)
     errors = matrix - np.diag(np.diag(matrix))
-    figure, (axes,) = new_figure(6.4, 5.6, left=0.10, right=0.86, bottom=0.11, top=0.90)
-    axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
-    for row, column_ in np.ndindex(10, 10):
-        if matrix[row, column_]:
-            right = row == column_
-            axes.text(
-                column_,
-                row,
-                str(matrix[row, column_]),
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="#999999" if right else "black",
-            )
-    for digit in range(10):
-        total = matrix[digit].sum()
-        share = f"{matrix[digit, digit] / total:.1%}" if total else "none"
-        axes.text(9.75, digit, share, va="center", fontsize=9)
-    axes.text(9.75, -0.8, "right", fontsize=9)
+    figure = Figure((6.4, 5.6))
+    axes = figure.subplots()
+    title = f"{errors.sum():,} of {len(labels):,} {what} images are misread"
+    draw_picture(axes, errors, title, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
     axes.set(xlabel="answer", ylabel="true digit", xticks=range(10), yticks=range(10))
-    axes.grid(False)
-    wrong = int(errors.sum())
-    axes.set_title(f"{wrong:,} of {len(labels):,} {what} images are misread")
+    for digit, counts in enumerate(matrix):
+        for answer, count in enumerate(counts):
+            shade = "#999999" if digit == answer else "black"
+            axes.text(answer, digit, count or "", ha="center", va="center", color=shade)
+        share = f"{counts[digit] / counts.sum():.1%}" if counts.any() else "none"
+        axes.text(9.75, digit, share, va="center")
+    axes.text(9.75, -0.8, "right")
     save(figure, path)
 
 
@@ -321,12 +271,10 @@ def plot_mistakes(
     confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(answers != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:24]
-    figure, (axes,) = new_figure(8, 5.6, left=0.02, right=0.98, bottom=0.02, top=0.91)
-    axes.axis("off")
-    axes.set_title(f"The {len(worst)} most confident mistakes" if len(worst) else "No mistakes")
-    if len(worst):
-        sheet = mosaic(images[worst].astype(float), 8, gap=14)
-        axes.imshow(np.pad(sheet, ((0, 12), (0, 0)), constant_values=np.nan), cmap="gray_r")
+    title = f"The {len(worst)} most confident mistakes" if len(worst) else "No mistakes"
+    figure = Figure((8, 3.6))
+    axes = figure.subplots()
+    draw_picture(axes, mosaic(images[worst], 8, gap=14), title, cmap="gray_r", vmin=0, vmax=255)
     for number, row in enumerate(worst):
         y, x = divmod(number, 8)
         text = f"{labels[row]}, read as {answers[row]}\n{confidence[row]:.1%} sure"
@@ -340,9 +288,9 @@ def plot_first_layer(path: Path, network: NeuralNetwork) -> None:
     Most important first: the norm of a unit's incoming times that of its outgoing weights.
     """
     weights = network.weights[0]
-    importance = np.linalg.norm(weights, axis=0)
     if len(network.weights) > 1:
-        importance = importance * np.linalg.norm(network.weights[1], axis=1)
+        outgoing = np.linalg.norm(network.weights[1], axis=1)
+        importance = np.linalg.norm(weights, axis=0) * outgoing
         order = np.argsort(-importance, kind="stable")[:40]
         what = f"The {len(order)} most important of {weights.shape[1]} first-layer units"
     else:
@@ -350,39 +298,9 @@ def plot_first_layer(path: Path, network: NeuralNetwork) -> None:
     tiles = weights.T[order].reshape(-1, 28, 28)
     largest = np.abs(tiles).max(axis=(1, 2), keepdims=True)
     sheet = mosaic(tiles / np.where(largest > 0, largest, 1), 10)
-    height = 0.9 + 0.8 * (-(-len(tiles) // 10))
-    figure, (axes,) = new_figure(
-        8, height, left=0.02, right=0.98, bottom=0.02, top=1 - 0.6 / height
-    )
-    axes.imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1)
-    axes.axis("off")
-    axes.set_title(f"{what}: ink on red speaks for the unit, on blue against it", fontsize=10)
-    save(figure, path)
-
-
-def plot_layers(path: Path, history: list[dict]) -> None:
-    """The health of each layer over the epochs."""
-    panels: dict[str, tuple[str, Callable]] = {
-        "dead_share": ("dead ReLU units", lambda axes: axes.set_ylim(-0.02, 1.02)),
-        "activation_std": ("spread of pre-activations z", lambda axes: axes.set_yscale("log")),
-        "gradient_ratio": ("|gradient| / |weights|", lambda axes: axes.set_yscale("log")),
-    }
-    figure, axes_row = new_figure(
-        10.5, 3.6, 3, left=0.06, right=0.98, bottom=0.14, top=0.88, wspace=0.28
-    )
-    count = len(history[0]["layers"])
-    for axes, (name, (title, finish)) in zip(axes_row, panels.items()):
-        for layer in range(count):
-            label = f"layer {layer + 1}" if layer < count - 1 else "output"
-            values = np.array([row["layers"][layer][name] for row in history])
-            if name != "dead_share":  # zero has no place on a log axis
-                values[values <= 0] = np.nan
-            axes.plot(column(history, "epoch"), values, color=COLOURS[layer % 8], label=label)
-        finish(axes)
-        axes.set(xlabel="epoch", title=title)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes_row[0].yaxis.set_major_formatter(PercentFormatter(1))
-    axes_row[0].legend(fontsize=9, ncols=1 + count // 6)
+    figure = Figure((8, 0.6 + 0.8 * -(-len(tiles) // 10)))
+    title = f"{what}: ink on red speaks for the unit, on blue against it"
+    draw_picture(figure.subplots(), sheet, title, cmap="RdBu_r", vmin=-1, vmax=1)
     save(figure, path)
 
 
@@ -395,14 +313,12 @@ def plot_augmentations(path: Path, image: np.ndarray, strength: float) -> None:
         if name != "none":
             drawn = [augment(scale(image[None]), name, strength, rng) for _ in range(10)]
             rows[name.replace("_", ", ")] = np.reshape(drawn, (10, 28, 28)) * 255
-    figure, (axes,) = new_figure(8, 5, left=0.16, right=0.99, bottom=0.02, top=0.92)
-    axes.imshow(mosaic(np.concatenate(list(rows.values())), 10), cmap="gray_r")
+    figure = Figure((8, 5))
+    axes = figure.subplots()
+    title = f"What the network sees of one digit, strength {strength:g}"
+    draw_picture(axes, mosaic(np.concatenate(list(rows.values())), 10), title, cmap="gray_r")
     axes.set_yticks([31 * number + 14 for number in range(len(rows))], list(rows))
-    axes.set_xticks([])
     axes.tick_params(length=0)
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
-    axes.set_title(f"What the network sees of one digit, strength {strength:g}")
     save(figure, path)
 
 
@@ -418,28 +334,19 @@ def plot_predictions(
     originals: (H, W, 3) uint8 each; seen: (N, 28, 28); probabilities: (N, 10).
     """
     rows = min(len(names), 20)
-    height = 0.75 + 1.35 * rows
-    figure = Figure(figsize=(8, height), dpi=110)
+    figure = Figure((8, 0.6 + 1.35 * rows))
     grid = figure.subplots(rows, 3, squeeze=False, width_ratios=[1.6, 1, 3.2])
-    figure.subplots_adjust(
-        left=0.03, right=0.97, bottom=0.32 / height, top=1 - 0.72 / height, wspace=0.1, hspace=0.55
-    )
     for axes, name, original, image, row in zip(grid, names, originals, seen, probabilities):
-        axes[0].imshow(original)
-        axes[1].imshow(image, cmap="gray_r", vmin=0, vmax=255)
-        colours = [COLOURS[1] if digit == row.argmax() else COLOURS[0] for digit in range(10)]
-        axes[2].bar(range(10), row, color=colours)
+        answer = row.argmax()
+        draw_picture(axes[0], original, name if len(name) <= 24 else f"{name[:23]}…")
+        draw_picture(axes[1], image, "seen as", cmap="gray_r", vmin=0, vmax=255)
+        axes[2].bar(range(10), row, color=[colour(digit == answer) for digit in range(10)])
         axes[2].set(xticks=range(10), yticks=[], ylim=(0, 1))
-        axes[2].grid(False)
-        axes[2].set_title(f"{row.argmax()}, {row.max():.1%} sure")
-        axes[0].set_title(name if len(name) <= 24 else f"{name[:23]}…", parse_math=False)
+        axes[2].set_title(f"{answer}, {row.max():.1%} sure")
         for picture_axes in axes[:2]:
-            picture_axes.set(xticks=[], yticks=[])
             picture_axes.spines[:].set_visible(True)
-    grid[0, 1].set_title("seen as")
     more = f" (the first {rows} of {len(names)} pictures)" if len(names) > rows else ""
-    figure.suptitle(f"Picture, what the network saw, and its answer{more}", fontsize=11)
-    save(figure, path)
+    save(figure, path, f"Picture, what the network saw, and its answer{more}")
 
 
 def run_figures(
@@ -452,11 +359,8 @@ def run_figures(
     what: str,
 ) -> None:
     """All figures of one run. `shown` are the pictures as they were before preprocessing."""
-    last = history[-1]
-    title = (
-        f"{architecture(network.layer_sizes[1:-1])} after {last['epoch']} epochs: "
-        f"train loss {last['train_loss']:.4f}"
-    )
+    last, layers = history[-1], architecture(network.layer_sizes[1:-1])
+    title = f"{layers} after {last['epoch']} epochs: train loss {last['train_loss']:.4f}"
     if np.isfinite(last["validation_accuracy"]):
         title += f", validation accuracy {last['validation_accuracy']:.2%}"
     plot_curves(folder / "curves.png", title, [history])
