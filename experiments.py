@@ -152,6 +152,7 @@ from train import (
     summarise,
     train,
     training_step,
+    warnings_about,
     write_csv,
 )
 
@@ -183,23 +184,14 @@ def parameters_of(config: Config) -> int:
 # ------------------------------------------------------------------------ one run, and its folder
 
 
+CODE = ("activations", "augmentation", "initializers", "losses", "model", "optimizers", "utils")
+
+
 def code_fingerprint() -> str:
     """Changes with the code that a result depends on: edited code never shows old curves."""
-    names = (
-        "activations",
-        "augmentation",
-        "initializers",
-        "losses",
-        "model",
-        "optimizers",
-        "utils",
-    )
-    digest = hashlib.sha256()
-    for name in names:
-        digest.update((ROOT / "src" / f"{name}.py").read_bytes())
-    for function in (train, training_step, split):
-        digest.update(inspect.getsource(function).encode())
-    return digest.hexdigest()[:16]
+    files = b"".join((ROOT / "src" / f"{name}.py").read_bytes() for name in CODE)
+    functions = "".join(inspect.getsource(part) for part in (train, training_step, split))
+    return hashlib.sha256(files + functions.encode()).hexdigest()[:16]
 
 
 def run_folder(results: Path, config: Config, fingerprint: str, code: str) -> Path:
@@ -218,10 +210,8 @@ def load_run(folder: Path) -> dict:
                 {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
             ]
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        epochs = json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"][
-            "epochs"
-        ]
-        complete = [row["epoch"] for row in history] == list(range(epochs + 1))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]
+        complete = [row["epoch"] for row in history] == list(range(config["epochs"] + 1))
         if not complete or list(history[0]) != HISTORY_COLUMNS:
             raise ValueError("history.csv is not complete")
         metrics["last_validation_accuracy"] + metrics["seconds"] + metrics["parameters"]
@@ -334,6 +324,8 @@ def sweep(
                 f"{key}: validation accuracy {metrics['last_validation_accuracy']:.2%}, "
                 f"train loss {metrics['last_train_loss']:.4f}, {metrics['seconds']:.1f} s"
             )
+            for warning in warnings_about(history[-1]):
+                tqdm.write(f"{key}: warning: {warning}", file=sys.stderr)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"stopped; {len(wanted) - len(missing) + done} of {len(wanted)} runs are saved. "
