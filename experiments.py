@@ -141,7 +141,7 @@ from tqdm import tqdm
 
 from src.data import ROOT, Data, load_data, split
 from src.diagnostics import layer_statistics
-from src.files import InputError, replacing, run_script
+from src.files import ArgumentParser, InputError, make_writable, replacing, run_script
 from src.model import NeuralNetwork, count_parameters
 from src.parallel import STEP, TaskFailed, run_tasks
 from train import (
@@ -488,7 +488,7 @@ def table_lines(rows: list[dict]) -> list[str]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", default=["hidden_layers"], metavar="NAME")
@@ -515,8 +515,7 @@ def main() -> int:
     experiments = {
         name: configs_of(name, arguments.seeds, arguments.epochs) for name in arguments.names
     }
-    runs = arguments.results / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
+    make_writable(arguments.results / "runs")
     try:
         with FileLock(arguments.results / ".lock", timeout=0):
             return run_experiments(experiments, arguments)
