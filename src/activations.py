@@ -1,11 +1,8 @@
 """Activations: without something nonlinear between them, ten layers compute no more than one.
 
-Each activation comes with its derivative. Both take the pre-activation z (any shape) and return an
-array of the same shape and dtype. To add one, write the pair and give it a row in ACTIVATIONS; the
-gradient tests then cover it.
+Each comes with its derivative; both take the pre-activation z (any shape) and keep shape and dtype.
+To add one, write the pair and give it a row in ACTIVATIONS; the gradient tests then cover it.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 
@@ -56,8 +53,8 @@ def tanh_derivative(z: np.ndarray) -> np.ndarray:
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Turn logits (N, K) into probabilities: p_k = exp(logit_k) / sum_j exp(logit_j), row by row.
 
-    Subtracting each row's maximum first leaves p unchanged, because numerator and denominator are
-    divided by the same number, and keeps exp from overflowing.
+    Subtracting each row's maximum first divides numerator and denominator by the same number, which
+    leaves p unchanged and keeps exp from overflowing.
     """
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -76,9 +73,7 @@ def softmax_backward(d_probabilities: np.ndarray, probabilities: np.ndarray) -> 
     return probabilities * (d_probabilities - weighted_sum)
 
 
-Elementwise = Callable[[np.ndarray], np.ndarray]
-
-ACTIVATIONS: dict[str, tuple[Elementwise, Elementwise]] = {
+ACTIVATIONS = {
     "relu": (relu, relu_derivative),
     "leaky_relu": (leaky_relu, leaky_relu_derivative),
     "sigmoid": (sigmoid, sigmoid_derivative),

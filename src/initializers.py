@@ -7,11 +7,7 @@ layer to layer when D_in * Var(W) / 2 = 1, that is Var(W) = 2 / D_in: He's rule.
 Each function takes (rng, fan_in, fan_out) and returns float64 weights (fan_in, fan_out).
 """
 
-from collections.abc import Callable
-
 import numpy as np
-
-Initializer = Callable[[np.random.Generator, int, int], np.ndarray]
 
 
 def he_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
@@ -49,7 +45,7 @@ def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
     return np.zeros((fan_in, fan_out))
 
 
-INITIALIZERS: dict[str, Initializer] = {
+INITIALIZERS = {
     "he_uniform": he_uniform,
     "he_normal": he_normal,
     "xavier_uniform": xavier_uniform,

@@ -10,7 +10,7 @@ import numpy as np
 def cross_entropy(
     logits: np.ndarray, labels: np.ndarray, label_smoothing: float = 0.0
 ) -> tuple[float, np.ndarray]:
-    """Loss and its gradient with respect to the logits: what training uses.
+    """L and dL/dlogits (N, K), of logits (N, K) and integer labels (N,): what training uses.
 
     Written with the logits z, the loss never takes the logarithm of a vanishing probability:
 
@@ -21,8 +21,6 @@ def cross_entropy(
         dL/dz = (p - t) / N
 
     Label smoothing s replaces the one-hot t by (1 - s) t + s / K (Szegedy et al., 2016).
-
-    logits: (N, K) float; labels: (N,) integers 0..K-1. Returns (L, dL/dlogits (N, K)).
     """
     n, classes = logits.shape
     columns = np.arange(n)
@@ -47,12 +45,10 @@ def cross_entropy(
 def cross_entropy_of_probabilities(
     probabilities: np.ndarray, targets: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """The textbook form, L and dL/dp = -t / (N p), kept to show that both routes agree.
+    """The textbook form, L and dL/dp = -t / (N p) for p and t (N, K), to show that both agree.
 
     Followed by activations.softmax_backward it gives the same gradient as cross_entropy, but it
     divides by p, which underflows to 0 for a confidently wrong answer.
-
-    probabilities, targets: (N, K). Returns (L, dL/dprobabilities (N, K)).
     """
     n = len(probabilities)
     loss = float(-np.sum(targets * np.log(probabilities)) / n)

@@ -4,8 +4,7 @@ Shapes, for a batch of N images through a layer with D_in inputs and D_out units
 
     a (N, D_in)    W (D_in, D_out)    b (D_out,)    z = a W + b (N, D_out)    next a = f(z)
 
-The last layer has no f: its z are the logits. The network knows nothing of labels, losses or
-learning rates; it turns x into logits, and dL/dlogits into the gradient of every parameter.
+The last layer has no f: its z are the logits. Labels, losses and learning rates are not known here.
 """
 
 import json
@@ -18,16 +17,13 @@ from src.activations import ACTIVATIONS, softmax
 from src.files import InputError, read_npz, replacing
 from src.initializers import INITIALIZERS
 
-FILE_VERSION = 1
-
 
 class NeuralNetwork:
     """A fully connected network, from layer_sizes[0] inputs to layer_sizes[-1] logits.
 
-    All parameters live in one flat vector, `parameters` (P,). weights[i] (D_in, D_out) and
-    biases[i] (D_out,) are views of it, on purpose: an optimizer that changes the vector has changed
-    every layer. Gradients have the same layout. Hidden sizes may be none: [784, 10] is softmax
-    regression. `metadata` is a dict for whoever trains it; save and load carry it along.
+    All parameters live in one flat vector, `parameters` (P,); weights[i] and biases[i] are views of
+    it, on purpose: an optimizer that changes the vector has changed every layer. Without hidden
+    sizes, [784, 10] is softmax regression. save and load carry the dict `metadata` along.
     """
 
     def __init__(
@@ -40,11 +36,8 @@ class NeuralNetwork:
     ) -> None:
         self.layer_sizes = [int(size) for size in layer_sizes]
         if len(self.layer_sizes) < 2 or min(self.layer_sizes) < 1 or activation not in ACTIVATIONS:
-            raise ValueError(
-                f"no network has layer sizes {layer_sizes} and activation {activation!r}"
-            )
-        self.activation = activation
-        self.dtype = dtype
+            raise ValueError(f"no network has layer sizes {layer_sizes}, activation {activation!r}")
+        self.activation, self.dtype = activation, dtype
         self.metadata: dict = {}
         self.parameters: np.ndarray = np.zeros(count_parameters(self.layer_sizes), dtype)
         self.weights, self.biases = self.split(self.parameters)
@@ -53,7 +46,7 @@ class NeuralNetwork:
             weights[...] = INITIALIZERS[initializer](rng, *weights.shape)
 
     def split(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Views of a flat vector (P,) in the parameters' layout: all weights, and all biases."""
+        """Views of a vector (P,), parameters or their gradient: all weights, and all biases."""
         weights, biases, start = [], [], 0
         for fan_in, fan_out in pairwise(self.layer_sizes):
             middle, end = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
@@ -67,8 +60,8 @@ class NeuralNetwork:
     ) -> tuple[np.ndarray, list[tuple]]:
         """x (N, D) to logits (N, K), and the cache of what backward will need.
 
-        With dropout, each hidden unit is silent with that probability, and the others are scaled up
-        so that sums keep their mean (Srivastava et al., 2014). For training only; it needs an rng.
+        With dropout, in training only, each hidden unit is silent with that probability and the
+        others are scaled up, so that sums keep their mean (Srivastava et al., 2014).
         """
         activate, _ = ACTIVATIONS[self.activation]
         a, cache = x, []
@@ -97,9 +90,7 @@ class NeuralNetwork:
             dL/da_ni = sum_j dz_nj W_ij     so   da = dz W^T       (N, D_out) @ (D_out, D_in)
 
         a is f(z) of the layer before, so that layer's dz = da * f'(z), element by element, and the
-        same three lines serve again. For the first layer da would be the gradient of the image;
-        nobody needs it. The mean over the batch is already in d_logits. `out` (P,) is overwritten
-        if given, which saves allocating a vector for every step.
+        same three lines serve again. `out` (P,), if given, is overwritten, not allocated anew.
         """
         _, derivative = ACTIVATIONS[self.activation]
         gradient = np.empty_like(self.parameters) if out is None else out
@@ -109,7 +100,7 @@ class NeuralNetwork:
             a, _, _ = cache[layer]
             np.matmul(a.T, dz, out=d_weights[layer])
             dz.sum(axis=0, out=d_biases[layer])
-            if layer > 0:
+            if layer > 0:  # da of the image nobody needs
                 _, z, keep = cache[layer - 1]
                 dz = dz @ self.weights[layer].T
                 dz *= derivative(z)
@@ -127,7 +118,7 @@ class NeuralNetwork:
 
     def save(self, path: str | Path) -> None:
         """Write one .npz without pickle, beside `path` and then renamed into place."""
-        header = {"version": FILE_VERSION, "layer_sizes": self.layer_sizes}
+        header = {"version": 1, "layer_sizes": self.layer_sizes}
         header |= {"activation": self.activation, "metadata": self.metadata}
         with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
             np.savez(file, header=np.array(json.dumps(header)), parameters=self.parameters)
@@ -139,8 +130,8 @@ class NeuralNetwork:
         parameters = arrays["parameters"]
         try:
             header = json.loads(str(arrays["header"]))
-            if header["version"] != FILE_VERSION:
-                raise ValueError(f"its version is {header['version']!r}, not {FILE_VERSION}")
+            if header["version"] != 1:
+                raise ValueError(f"its version is {header['version']!r}, not 1")
             sizes, dtype = header["layer_sizes"], parameters.dtype
             if parameters.shape != (count_parameters(sizes),):
                 raise ValueError(f"parameters has shape {parameters.shape} for layers {sizes}")

@@ -1,11 +1,6 @@
-"""The optimizer: walk downhill along the gradient, in whole-vector lines.
-
-All parameters of a network are one flat vector, so a step is the same few lines for any
-architecture. Everything here is updated in place.
-"""
+"""The optimizer: walk downhill along the gradient, in whole-vector lines for any architecture."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -30,8 +25,7 @@ def sgd_step(
 
     Nesterov's gradient belongs to the point where the velocity is about to lead. Written as above,
     p is that look-ahead point (Bengio et al., 2013), and v the part of the velocity that is left.
-
-    parameters and velocity are updated; gradient is scratch space and holds lr g afterwards.
+    p and v are updated in place; g holds lr g afterwards.
     """
     gradient *= learning_rate
     if nesterov:
@@ -76,11 +70,7 @@ def cosine(progress: float) -> float:
 
 
 # progress in [0, 1] through the run -> factor on the learning rate
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": constant,
-    "step": step,
-    "cosine": cosine,
-}
+SCHEDULES = {"constant": constant, "step": step, "cosine": cosine}
 
 
 def learning_rate_at(

@@ -2,26 +2,20 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from src.losses import cross_entropy
-
-if TYPE_CHECKING:
-    from src.model import NeuralNetwork
+from src.model import NeuralNetwork
 
 BLOCK = 2048  # images that are augmented at once
-
-Transform = Callable[[np.ndarray], np.ndarray]
 
 
 def scale(images: np.ndarray, dtype: type = np.float32) -> np.ndarray:
     """uint8 images 0-255 of any shape (N, ...) to rows (N, D) of `dtype` in [0, 1].
 
     Unscaled pixels make the first pre-activations, and with them the gradient, a hundred times too
-    large. Images are kept as uint8, four times smaller than float32, and scaled batch by batch.
-    Floating-point images are taken as they are.
+    large. Floating-point images are taken as they are.
     """
     x: np.ndarray = images.reshape(len(images), math.prod(images.shape[1:])).astype(dtype)
     if images.dtype == np.uint8:
@@ -39,14 +33,14 @@ def batches(
     labels: np.ndarray,
     batch_size: int,
     rng: np.random.Generator,
-    transform: Transform | None = None,
+    transform: Callable[[np.ndarray], np.ndarray] | None = None,
     dtype: type = np.float32,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """One epoch: every row once, in a new random order, the last batch smaller if need be.
 
     images: (N, ...) uint8; labels: (N,). Yields x (B, D) in [0, 1] and labels (B,). `transform`
-    takes and returns such an x: augmentation. It is given several batches at once, because it works
-    on groups of images, and a group should not end up in one batch.
+    (augmentation) takes and returns such an x, of several batches at once, because it works on
+    groups of images, and a group should not end up in one batch.
     """
     order = rng.permutation(len(images))
     block_size = batch_size * (max(1, BLOCK // batch_size) if transform else 1)
@@ -66,17 +60,13 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
 
 
 def evaluate(
-    network: "NeuralNetwork", images: np.ndarray, labels: np.ndarray, batch_size: int = 1000
+    network: NeuralNetwork, images: np.ndarray, labels: np.ndarray, batch_size: int = 1000
 ) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of the network on uint8 images (N, ...) and labels (N,).
-
-    In large batches, for memory's sake only: the result is that of all rows at once. Of no images
-    at all, both are NaN.
-    """
+    """Mean cross-entropy and accuracy on uint8 images (N, ...) and labels (N,); NaN if N = 0."""
     if len(images) == 0:
         return float("nan"), float("nan")
     total_loss, correct = 0.0, 0
-    for start in range(0, len(images), batch_size):
+    for start in range(0, len(images), batch_size):  # not all at once, for memory's sake
         rows = slice(start, start + batch_size)
         logits, _ = network.forward(scale(images[rows], network.dtype))
         loss, _ = cross_entropy(logits, labels[rows])
