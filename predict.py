@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from src.augmentation import PREPROCESSING
 from src.data import ROOT, read_csv
@@ -36,13 +37,12 @@ def load_networks(paths: list[Path]) -> list[NeuralNetwork]:
         raise InputError("there is no network yet; `python train.py` makes one")
     networks = [NeuralNetwork.load(path) for path in paths]
     for path, network in zip(paths, networks):
-        sizes = network.layer_sizes
-        if (sizes[0], sizes[-1]) != (784, 10):
-            raise InputError(f"{path}: turns {sizes[0]} numbers into {sizes[-1]}, not 784 into 10")
+        first, *_, last = network.layer_sizes
+        if (first, last) != (784, 10):
+            raise InputError(f"{path}: turns {first} numbers into {last}, not 784 into 10")
         name = network.metadata.get("preprocessing", "none")
-        if name not in list(PREPROCESSING):
-            known = ", ".join(PREPROCESSING)
-            raise InputError(f"{path}: preprocessing {name!r} is not known; there are: {known}")
+        if name not in list(PREPROCESSING):  # a list, because the file may hold anything
+            raise InputError(f"{path}: preprocessing {name!r} is not one of {list(PREPROCESSING)}")
     return networks
 
 
@@ -52,15 +52,13 @@ def preprocess(network: NeuralNetwork, images: np.ndarray) -> np.ndarray:
 
 
 def mean_probabilities(networks: list[NeuralNetwork], images: np.ndarray) -> np.ndarray:
-    """Images (N, 28, 28) uint8 to probabilities (N, 10), averaged over the networks.
-
-    Each network gets the images in its own preprocessing, 1,000 at a time for memory's sake.
-    """
+    """Images (N, 28, 28) uint8 to probabilities (N, 10), averaged over the networks."""
     total = np.zeros((len(images), 10))
     for network in networks:
-        for start in range(0, len(images), 1000):
-            x = scale(preprocess(network, images[start : start + 1000]), network.dtype)
-            total[start : start + 1000] += network.predict_probabilities(x)
+        for start in range(0, len(images), 1000):  # not all at once, for memory's sake
+            rows = slice(start, start + 1000)
+            x = scale(preprocess(network, images[rows]), network.dtype)
+            total[rows] += network.predict_probabilities(x)
     return total / len(networks)
 
 
@@ -74,9 +72,7 @@ def predict_table(networks: list[NeuralNetwork], path: Path, out: Path) -> None:
     print(f"saved the answers to {len(answers):,} images in {out}")
     if labels is not None:
         print(f"accuracy {accuracy(answers, labels):.2%}; row: true digit, column: answer")
-        print("      " + "".join(f"{digit:7d}" for digit in range(10)))
-        for digit, counts in enumerate(confusion_matrix(labels, answers)):
-            print(f"{digit:6d}" + "".join(f"{count:7d}" for count in counts))
+        print(pd.DataFrame(confusion_matrix(labels, answers)).to_string())
 
 
 def predict_pictures(networks: list[NeuralNetwork], paths: list[Path], out: Path) -> int:
@@ -94,43 +90,34 @@ def predict_pictures(networks: list[NeuralNetwork], paths: list[Path], out: Path
         names.append(path.name)
         originals.append(np.asarray(picture))
     if digits:
+        from src.plots import plot_predictions  # here, because matplotlib takes long to import
+
         images = np.stack(digits)
         probabilities = mean_probabilities(networks, images)
         for name, row in zip(names, probabilities):
             print(f"{name}: {row.argmax()} ({row.max():.1%} sure)")
-        from src import plots  # here, because matplotlib takes longer than all the rest
-
-        seen = preprocess(networks[0], images)
-        plots.plot_predictions(out, names, originals, seen, probabilities)
+        plot_predictions(out, names, originals, preprocess(networks[0], images), probabilities)
         print(f"saved what the network saw in {out}")
     return 2 if len(digits) < len(paths) else 0
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "paths", type=Path, nargs="+", help=f"one CSV ({', '.join(TABLES)}) or pictures"
-    )
-    parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
-    parser.add_argument(
-        "--out", type=Path, help="default: submission.csv or predictions.png in results/"
-    )
-    return parser.parse_args()
-
-
 def main() -> int:
-    arguments = parse_arguments()
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("paths", type=Path, nargs="+", help="one CSV, or pictures")
+    parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
+    parser.add_argument("--out", type=Path, help="default: in results/")
+    arguments = parser.parse_args()
     paths: list[Path] = arguments.paths
     tables = [path for path in paths if path.name.lower().endswith(TABLES)]
     if tables and len(paths) > 1:
         raise InputError(f"{tables[0]}: give one CSV, or pictures, but not more at once")
     networks = load_networks(arguments.model)
-    if tables:
-        predict_table(networks, paths[0], arguments.out or ROOT / "results" / "submission.csv")
-        return 0
-    return predict_pictures(networks, paths, arguments.out or ROOT / "results" / "predictions.png")
+    if not tables:
+        out = arguments.out or ROOT / "results" / "predictions.png"
+        return predict_pictures(networks, paths, out)
+    predict_table(networks, paths[0], arguments.out or ROOT / "results" / "submission.csv")
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """Augmentation: new digits from old ones, so that the network never sees the same picture twice.
 
-A digit moved, turned or bent a little is still the same digit. Every distortion here is a map that
-says, for each pixel of the new picture, where in the old one to look: rows and columns (28, 28), in
-pixels. `warp` looks there. A map is shared by a group of images, which makes it one lookup for all
-of them; the next batch draws new maps.
+A distortion is a map that says, for each pixel of the new picture, where in the old one to look:
+rows and columns (28, 28), in pixels. `warp` looks there, for a whole group of images at once.
 
-Deskewing is something else: it straightens every image once, before training, by the image's own
-moments. Whatever the network reads later has to be deskewed too, so its name travels with it.
+Deskewing is something else: it straightens every image once, before training. Whatever the network
+reads later has to be deskewed too, so the name of the preprocessing travels with it.
 """
 
 import math
@@ -19,7 +17,7 @@ CENTRE = (SIDE - 1) / 2
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE].astype(np.float32)  # each pixel's own place: no distortion
 GROUP = 128  # images under one map
 
-Map = tuple[np.ndarray, np.ndarray]
+Map = tuple[np.ndarray, np.ndarray]  # rows, columns
 
 
 def corners(rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -29,8 +27,8 @@ def corners(rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.
 
         (1-v)(1-u) I[r, c] + (1-v) u I[r, c+1] + v (1-u) I[r+1, c] + v u I[r+1, c+1]
 
-    The shares are >= 0 and sum to 1, so ink stays in [0, 1]. Outside the picture there is no ink:
-    share 0. Returns four pairs, indices into the 784 pixels and shares, shaped like `rows`.
+    The shares are >= 0 and sum to 1, so ink stays in [0, 1]. A pixel outside the picture has share
+    0. Returns four pairs, indices into the 784 pixels and shares, shaped like `rows`.
     """
     top, left = np.floor(rows), np.floor(columns)
     v, u = rows - top, columns - left
@@ -73,9 +71,8 @@ def affine_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
     stretch = np.exp(math.log(1.1) * strength * rng.uniform(-1, 1, 2))
     shear = 0.1 * strength * rng.uniform(-1, 1)
     shift = strength * rng.uniform(-1, 1, 2)
-    rotation = np.array(
-        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], np.float64
-    )
+    cos, sin = math.cos(angle), math.sin(angle)
+    rotation = np.array([[cos, -sin], [sin, cos]])
     matrix = rotation @ np.array([[1, 0], [shear, 1]]) @ np.diag(stretch)
     (a, b), (c, d) = matrix.astype(np.float32)
     down, right = (CENTRE + shift).astype(np.float32)
@@ -136,29 +133,25 @@ def augment(x: np.ndarray, name: str, strength: float, rng: np.random.Generator)
 # ------------------------------------------------- preprocessing: uint8 images -> images
 
 
-def keep(images: np.ndarray) -> np.ndarray:
-    """No preprocessing."""
-    return images
+def ink_mean(ink: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The mean of values (28, 28) over the ink of each image (N, 28, 28): (N, 1, 1)."""
+    total = ink.sum(axis=(1, 2), keepdims=True) + np.float32(1e-6)
+    return (ink * values).sum(axis=(1, 2), keepdims=True) / total
 
 
 def deskew(images: np.ndarray) -> np.ndarray:
     """Centre each image (N, 28, 28) uint8 and shear its slant away, by its moments.
 
-    With ink as mass m at (y, x) and means taken over it: the digit's axis leans by
-    slant = cov(y, x) / var(y) columns per row (LeCun et al., 1998, used the same idea), so the new
-    picture looks at row y + mean(y) - 13.5, column x + mean(x) - 13.5 + slant (y - 13.5).
+    The digit's axis leans by slant = cov(y, x) / var(y) columns per row, taken over its ink m (the
+    idea is in LeCun et al., 1998), so the new picture looks at row y + mean(y) - 13.5, column
+    x + mean(x) - 13.5 + slant (y - 13.5).
     """
     result = np.empty_like(images)
     for start in range(0, len(images), 1000):
         m = images[start : start + 1000].astype(np.float32)
-        mass = m.sum(axis=(1, 2), keepdims=True) + np.float32(1e-6)
-
-        def mean(value: np.ndarray, m: np.ndarray = m, mass: np.ndarray = mass) -> np.ndarray:
-            return (m * value).sum(axis=(1, 2), keepdims=True) / mass
-
-        mean_y, mean_x = mean(ROWS), mean(COLUMNS)
+        mean_y, mean_x = ink_mean(m, ROWS), ink_mean(m, COLUMNS)
         y, x = ROWS - mean_y, COLUMNS - mean_x
-        slant = mean(y * x) / np.maximum(mean(y * y), np.float32(1e-6))
+        slant = ink_mean(m, y * x) / np.maximum(ink_mean(m, y * y), np.float32(1e-6))
         rows = ROWS - CENTRE + mean_y
         columns = COLUMNS - CENTRE + mean_x + slant * (ROWS - CENTRE)
         flat = m.reshape(len(m), -1)
@@ -176,7 +169,7 @@ def raw(images: np.ndarray) -> np.ndarray:
 
 
 PREPROCESSING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "none": keep,
+    "none": lambda images: images,
     "deskew": deskew,
     "raw": raw,
 }

@@ -1,9 +1,7 @@
 """One's own handwriting to a 28x28 image like MNIST's, so that the network can read it.
 
-The network has seen nothing but MNIST: light ink on black, 20 pixels high, centred by mass. Given a
-photo as it comes, it guesses. Everything here undoes a difference between that photo and MNIST, one
-after the other: `open_picture` that of formats, `find_ink` that of paper, pen and light,
-`keep_large_parts` that of dirt, `fit` that of size and place.
+The network has seen nothing but MNIST: light ink on black, 20 pixels high, centred by mass. Each
+function here undoes one difference between a photo and that.
 """
 
 import warnings
@@ -22,8 +20,7 @@ FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow
 def open_picture(path: str | Path) -> Image.Image:
     """A picture file as RGB, upright, on white where it was transparent, 400 pixels a side at most.
 
-    Raises InputError, which does not repeat the path, if it is no sound picture or has more than
-    MAX_PIXELS pixels; that is known before anything is unpacked.
+    Raises InputError, without the path, if it is no sound picture or has over MAX_PIXELS pixels.
     """
     try:
         with warnings.catch_warnings():
@@ -50,16 +47,14 @@ def open_picture(path: str | Path) -> Image.Image:
 def find_ink(grey: np.ndarray) -> np.ndarray:
     """Grey values (H, W) in [0, 1] to ink (H, W) in [0, 1]: 0 = paper, 1 = a firm stroke.
 
-    Paper under a lamp is brighter on one side, so no single grey value parts it from ink. Its
-    brightness is smooth, though: a + bx + cy + dx^2 + exy + fy^2, fitted by least squares, first to
-    the border, which is mostly paper, and then again and again to all that is as bright as the fit
-    says, give or take the noise. What is off is ink: darker than the paper, or lighter if that is
-    where most of it lies. Raises InputError if nothing stands out.
+    Under a lamp no single grey value parts paper from ink, but paper's brightness is smooth:
+    a + bx + cy + dx^2 + exy + fy^2, fitted by least squares, first to the border and then again and
+    again to all that agrees with the fit but for noise. What does not is ink, darker than the paper
+    or lighter, whichever is more. Raises InputError if nothing stands out.
     """
     y, x = np.mgrid[-1 : 1 : grey.shape[0] * 1j, -1 : 1 : grey.shape[1] * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    step = -(-max(grey.shape) // 150)  # paper is smooth: a coarse grid tells enough
-    coarse_terms, coarse_grey = terms[::step, ::step], grey[::step, ::step]
+    coarse_terms, coarse_grey = terms[::3, ::3], grey[::3, ::3]  # paper is smooth
     paper = np.abs(coarse_terms[..., 1:3]).max(axis=-1) > 0.93  # the border
     for _ in range(8):
         surface, *_ = np.linalg.lstsq(coarse_terms[paper], coarse_grey[paper], rcond=None)
@@ -81,9 +76,9 @@ def keep_large_parts(ink: np.ndarray) -> np.ndarray:
     On a grid of 150x150 at most, neighbours hand the higher number on until each part has one.
     """
     step = -(-max(ink.shape) // 150)
-    padded = np.pad(ink > 0, [(0, -side % step) for side in ink.shape])
-    grid = (padded.shape[0] // step, step, padded.shape[1] // step, step)
-    part = np.pad(padded.reshape(grid).any(axis=(1, 3)), 1).astype(int)
+    coarse = np.maximum.reduceat(ink, range(0, ink.shape[0], step), axis=0)
+    coarse = np.maximum.reduceat(coarse, range(0, ink.shape[1], step), axis=1)
+    part = np.pad(coarse > 0, 1).astype(int)
     part *= np.arange(part.size).reshape(part.shape)
     before = np.zeros_like(part)
     while (part != before).any():
@@ -99,8 +94,8 @@ def keep_large_parts(ink: np.ndarray) -> np.ndarray:
 def fit(ink: np.ndarray) -> np.ndarray:
     """Ink (H, W) in [0, 1] to an image (28, 28) uint8, made as MNIST's were (LeCun et al., 1998).
 
-    The ink's bounding box is scaled to fit 20x20 with its proportions kept, antialiased, and put
-    where its centre of mass comes to lie on row and column 14, as nearly as whole pixels allow.
+    The ink's bounding box is scaled to fit 20x20, its proportions kept, and put where its centre of
+    mass lies on row and column 14, as nearly as whole pixels allow.
     """
     strong = ink > 0.3  # not the soft edge, nor the halo that a JPEG leaves
     rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
@@ -109,19 +104,15 @@ def fit(ink: np.ndarray) -> np.ndarray:
     scaled = Image.fromarray(box.astype(np.float32)).resize(size[::-1], Image.Resampling.LANCZOS)
     small = np.asarray(scaled).clip(0, None)
     small = small / small.max()  # MNIST's images all reach 255; a thin pen's would not
-    corner = []
-    for axis, side in enumerate(size):
-        centre = small.sum(axis=1 - axis) @ np.arange(side) / small.sum()
-        corner.append(min(max(round(14 - centre), 0), 28 - side))
     result = np.zeros((28, 28), np.uint8)
-    result[corner[0] :, corner[1] :][: size[0], : size[1]] = np.rint(255 * small)
+    result[: size[0], : size[1]] = np.rint(255 * small)
+    for axis, side in enumerate(size):
+        centre = result.sum(axis=1 - axis) @ np.arange(28) / result.sum()
+        result = np.roll(result, min(max(round(14 - centre), 0), 28 - side), axis)
     return result
 
 
 def to_digit(picture: Image.Image) -> np.ndarray:
-    """A picture as open_picture returns it to an image (28, 28) uint8, 0 = background, 255 = ink.
-
-    Raises InputError if there is nothing on it.
-    """
+    """A picture from open_picture to an image (28, 28) uint8, 0 = background, 255 = ink."""
     grey = np.asarray(picture.convert("L"), np.float32) / 255
     return fit(keep_large_parts(find_ink(grey)))
