@@ -465,25 +465,22 @@ def signal_at_start(config: Config, data: Data) -> list[dict]:
 def table_lines(rows: list[dict]) -> list[str]:
     """The summary as text, for the terminal."""
     width = max(len(row["configuration"]) for row in rows)
-    # The test set is for what has been chosen: it is only shown where nothing validates.
-    show_test = all(np.isnan(row["last_validation_accuracy"]) for row in rows)
+    columns = {"validation, last": "last_validation_accuracy", "best": "best_validation_accuracy"}
+    if all(np.isnan(row["last_validation_accuracy"]) for row in rows):
+        columns = {"test accuracy": "test_accuracy"}  # only where nothing is left to choose
 
-    def cell(row: dict, name: str) -> str:
+    def accuracy(row: dict, name: str) -> str:
         deviation = row[f"{name}_std"]
-        return f"{row[name]:7.2%}" + ("" if np.isnan(deviation) else f" +- {deviation:.2%}")
+        return f"{row[name]:.2%}" + ("" if np.isnan(deviation) else f" +- {deviation:.2%}")
 
-    lines = [f"{'':{width}}  parameters  validation accuracy: last, best       train loss  seconds"]
+    heads = "  ".join(f"{head:>16}" for head in columns)
+    lines = [f"{'':{width}}  parameters  {heads}  train loss  seconds"]
     for row in rows:
-        if row["runs"] == 0:
-            lines.append(f"{row['configuration']:{width}}  failed: {row['failed']}")
-            continue
-        lines.append(
-            f"{row['configuration']:{width}}  {row['parameters']:10,}  "
-            f"{cell(row, 'last_validation_accuracy')}  {cell(row, 'best_validation_accuracy')}  "
-            f"{row['last_train_loss']:10.4f}  {row['seconds']:7.1f}"
-            + (f"  {cell(row, 'test_accuracy')} of the test set" if show_test else "")
-            + (f"  some failed: {row['failed']}" if row["failed"] else "")
-        )
+        line = f"{row['configuration']:{width}}  {row['parameters']:10,}  "
+        if row["runs"]:
+            line += "  ".join(f"{accuracy(row, name):>16}" for name in columns.values())
+            line += f"  {row['last_train_loss']:10.4f}  {row['seconds']:7.1f}"
+        lines.append(line + (f"  failed: {row['failed']}" if row["failed"] else ""))
     return lines
 
 

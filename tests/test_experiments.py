@@ -223,7 +223,7 @@ def test_a_diverging_configuration_is_reported_and_the_others_go_on(
     assert (calm["runs"], calm["failed"]) == ("2", "")
     assert wild["runs"] == "0"
     assert "not finite" in wild["failed"]
-    assert "wild  failed" in finished.stdout
+    assert "failed: epoch 1" in finished.stdout
 
 
 def test_compare_tells_noise_from_difference() -> None:
