@@ -66,9 +66,9 @@ def predict_table(networks: list[NeuralNetwork], path: Path, out: Path) -> None:
     """Answer every row of a CSV in Kaggle's format; score the answers if it has labels."""
     images, labels = read_csv(path)
     answers = mean_probabilities(networks, images).argmax(axis=1)
+    table = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
     with replacing(out) as temporary:
-        lines = [f"{row},{answer}\n" for row, answer in enumerate(answers, start=1)]
-        temporary.write_text("ImageId,Label\n" + "".join(lines), encoding="ascii", newline="\n")
+        table.to_csv(temporary, index=False, lineterminator="\n")
     print(f"saved the answers to {len(answers):,} images in {out}")
     if labels is not None:
         print(f"accuracy {accuracy(answers, labels):.2%}; row: true digit, column: answer")
@@ -106,17 +106,17 @@ def main() -> int:
     parser = ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("paths", type=Path, nargs="+", help="one CSV, or pictures")
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
-    parser.add_argument("--out", type=Path, help="default: in results/")
+    parser.add_argument("--out", type=Path, help="default: as above, in results/")
     arguments = parser.parse_args()
     paths: list[Path] = arguments.paths
     tables = [path for path in paths if path.name.lower().endswith(TABLES)]
     if tables and len(paths) > 1:
         raise InputError(f"{tables[0]}: give one CSV, or pictures, but not more at once")
     networks = load_networks(arguments.model)
+    out = arguments.out or ROOT / "results" / ("submission.csv" if tables else "predictions.png")
     if not tables:
-        out = arguments.out or ROOT / "results" / "predictions.png"
         return predict_pictures(networks, paths, out)
-    predict_table(networks, paths[0], arguments.out or ROOT / "results" / "submission.csv")
+    predict_table(networks, paths[0], out)
     return 0
 
 

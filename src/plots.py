@@ -64,9 +64,9 @@ def column(history: list[dict], name: str) -> np.ndarray:
     return np.array([row[name] for row in history], dtype=float)
 
 
-def above_zero(values: list[float]) -> np.ndarray:
+def above_zero(values: np.ndarray) -> np.ndarray:
     """NaN for 0, which has no place on a log axis: the line ends there."""
-    return np.where(np.array(values) > 0, values, np.nan)
+    return np.where(values > 0, values, np.nan)
 
 
 def accuracy_limits(curves: list[np.ndarray]) -> tuple[float, float]:
@@ -191,8 +191,8 @@ def plot_signal(path: Path, title: str, layers: dict[str, list[dict]]) -> None:
     names = {"activation_std": "pre-activations z", "gradient_std": "weight gradients dL/dW"}
     for axes, (name, what) in zip(figure.subplots(1, 2), names.items()):
         for number, (label, rows) in enumerate(layers.items()):
-            values = above_zero([row[name] for row in rows])
-            axes.plot(column(rows, "layer"), values, "o-", color=colour(number), ms=4, label=label)
+            style = {"color": colour(number), "ms": 4, "label": label}
+            axes.plot(column(rows, "layer"), above_zero(column(rows, name)), "o-", **style)
         axes.set(xlabel="layer", ylabel="standard deviation (log scale)", yscale="log", title=what)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(handles=axes.lines, loc="outside right center")
@@ -213,7 +213,7 @@ def plot_layers(path: Path, history: list[dict]) -> None:
         (panels[2], "gradient_ratio", "|gradient| / |weights|", "log"),
     ):
         for layer in range(count):
-            values = [row["layers"][layer][name] for row in history]
+            values = column([row["layers"][layer] for row in history], name)
             label = f"layer {layer + 1}" if layer < count - 1 else "output"
             shown = above_zero(values) if yscale == "log" else values
             axes.plot(column(history, "epoch"), shown, color=colour(layer), label=label)
@@ -298,7 +298,7 @@ def plot_first_layer(path: Path, network: NeuralNetwork) -> None:
     tiles = weights.T[order].reshape(-1, 28, 28)
     largest = np.abs(tiles).max(axis=(1, 2), keepdims=True)
     sheet = mosaic(tiles / np.where(largest > 0, largest, 1), 10)
-    figure = Figure((8, 0.6 + 0.8 * -(-len(tiles) // 10)))
+    figure = Figure((8, 0.6 + 0.75 * -(-len(tiles) // 10)))
     title = f"{what}: ink on red speaks for the unit, on blue against it"
     draw_picture(figure.subplots(), sheet, title, cmap="RdBu_r", vmin=-1, vmax=1)
     save(figure, path)
