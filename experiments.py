@@ -99,7 +99,6 @@ EXPERIMENTS: dict[str, dict] = {
     },
     "techniques": {
         "question": "What does each technique gain, added in turn?",
-        "answer": "cost",
         "curves": {
             "plain": {},
             "+ cosine schedule": LADDER[0],
