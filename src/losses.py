@@ -12,7 +12,7 @@ def cross_entropy(
 ) -> tuple[float, np.ndarray]:
     """L and dL/dlogits (N, K), of logits (N, K) and integer labels (N,): what training uses.
 
-    Written with the logits z, the loss never takes the logarithm of a vanishing probability:
+    Written with the logits z, the last layer's, the loss never takes the logarithm of a vanishing probability:
 
         log p_k = z_k - log sum_j exp(z_j)   so   L = 1/N sum_n (log sum_j exp(z_j) - sum_k t_k z_k)
 
@@ -23,21 +23,22 @@ def cross_entropy(
     Label smoothing s replaces the one-hot t by (1 - s) t + s / K (Szegedy et al., 2016).
     """
     n, classes = logits.shape
-    columns = np.arange(n)
-    # One column an image: NumPy sums a few long rows much faster than many short ones.
+    images = np.arange(n)
+    # From here on (K, N): NumPy sums a few long rows much faster than many short ones.
     shifted = logits.T.copy()
     shifted -= shifted.max(axis=0)  # as in softmax: exp cannot overflow
-    d_logits = np.exp(shifted)
-    totals = d_logits.sum(axis=0)
-    target_logit = (1 - label_smoothing) * shifted[labels, columns]
+    p = np.exp(shifted)
+    totals = p.sum(axis=0)
+    p /= totals
+    target_logit = (1 - label_smoothing) * shifted[labels, images]
     if label_smoothing:
         target_logit += label_smoothing * shifted.mean(axis=0)
     loss = float((np.log(totals) - target_logit).sum(dtype=np.float64)) / n
 
-    d_logits /= totals  # the probabilities p
+    d_logits = p  # minus the targets, in place
     if label_smoothing:
         d_logits -= label_smoothing / classes
-    d_logits[labels, columns] -= 1 - label_smoothing
+    d_logits[labels, images] -= 1 - label_smoothing
     d_logits /= n
     return loss, d_logits.T
 

@@ -58,7 +58,7 @@ class NeuralNetwork:
     def forward(
         self, x: np.ndarray, dropout: float = 0.0, rng: np.random.Generator | None = None
     ) -> tuple[np.ndarray, list[tuple]]:
-        """x (N, D) to logits (N, K), and the cache of what backward will need.
+        """x (N, D) to logits (N, K), and a cache of (a, z, dropout's factor) for each layer.
 
         With dropout, in training only, each hidden unit is silent with that probability and the
         others are scaled up, so that sums keep their mean (Srivastava et al., 2014).
