@@ -1,1 +1,1 @@
-"""Read in this order: activations, losses, initializers, model, optimizers, utils; then train.py."""
+"""Read on in this order: activations, losses, initializers, model, optimizers, utils, train.py."""

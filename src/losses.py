@@ -12,7 +12,7 @@ def cross_entropy(
 ) -> tuple[float, np.ndarray]:
     """L and dL/dlogits (N, K), of logits (N, K) and integer labels (N,): what training uses.
 
-    Written with the logits z, the last layer's, the loss never takes the logarithm of a vanishing probability:
+    Written with the logits z, the loss never takes the logarithm of a vanishing probability:
 
         log p_k = z_k - log sum_j exp(z_j)   so   L = 1/N sum_n (log sum_j exp(z_j) - sum_k t_k z_k)
 
