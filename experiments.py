@@ -145,8 +145,8 @@ from src.model import NeuralNetwork, count_parameters
 from src.parallel import STEP, TaskFailed, run_tasks
 from train import (
     HISTORY_COLUMNS,
-    RECIPES,
     Config,
+    recipe,
     save_run,
     summarise,
     train,
@@ -163,17 +163,35 @@ def configs_of(name: str, seeds: int, epochs: int | None) -> dict[str, list[Conf
     """The curves of an experiment: label -> one config a seed. Raises InputError for bad values."""
     if name not in EXPERIMENTS:
         raise InputError(f"no experiment {name!r}; there are: {', '.join(EXPERIMENTS)}")
+    experiment = EXPERIMENTS[name]
+    for key in experiment:
+        if key not in ("question", "curves", "answer"):
+            raise InputError(f"experiment {name!r}: {key!r} is not question, curves or answer")
+    table = experiment.get("curves")
+    if not isinstance(experiment.get("question"), str) or not isinstance(table, dict) or not table:
+        raise InputError(f"experiment {name!r}: needs a question, and curves: label -> changes")
+    if experiment.get("answer", "ranking") not in ("ranking", "cost", "signal"):
+        raise InputError(f"experiment {name!r}: answer is ranking, cost or signal")
+    if len({file_name(label) for label in table}) < len(table):
+        raise InputError(f"experiment {name!r}: two labels would give the same file name")
     curves: dict[str, list[Config]] = {}
-    for label, changes in EXPERIMENTS[name]["curves"].items():
+    for label, changes in table.items():
+        if not isinstance(changes, dict):
+            raise InputError(f"experiment {name!r}, curve {label!r}: give a dict of changes")
         changes = dict(changes)
         try:
-            config = RECIPES[changes.pop("recipe", "plain")].with_(**changes)
+            config = recipe(changes.pop("recipe", "plain")).with_(**changes)
             if epochs is not None:
                 config = config.with_(epochs=epochs)
         except InputError as error:
             raise InputError(f"experiment {name!r}, curve {label!r}: {error}") from None
         curves[label] = [config.with_(seed=config.seed + number) for number in range(seeds)]
     return curves
+
+
+def file_name(label: str) -> str:
+    """The label of a curve, as far as it may stand in a file's name."""
+    return "curves_" + "".join(c if c.isalnum() or c in "-." else "_" for c in label) + ".png"
 
 
 def parameters_of(config: Config) -> int:
@@ -250,7 +268,7 @@ class Progress:
             total=sum(work[key] * epochs[key] for key in work),
             bar_format="{desc} |{bar:20}| {elapsed}, {remaining} left",
             leave=False,
-            mininterval=0.5 if sys.stderr.isatty() else 60,
+            disable=not sys.stderr.isatty(),
         )
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.tick, daemon=True)
@@ -277,7 +295,11 @@ class Progress:
 
 
 def sweep(
-    wanted: dict[Path, Config], data: Data, jobs: int, scheduler: str | None
+    wanted: dict[Path, Config],
+    labels: dict[Path, str],
+    data: Data,
+    jobs: int,
+    scheduler: str | None,
 ) -> dict[Path, str]:
     """Train what is missing of the wanted runs, each into its folder. Returns what failed, and why.
 
@@ -309,9 +331,10 @@ def sweep(
     try:
         for key, result in run_tasks(run_one, tasks, shared, jobs, scheduler, progress.note):
             folder, config = by_key[key], missing[by_key[key]]
+            label = f"{labels[folder]}, seed {config.seed}"
             if isinstance(result, TaskFailed):
                 failed[folder] = str(result)
-                tqdm.write(f"{key}: failed: {result}", file=sys.stderr)
+                tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
                 continue
             parameters, history, metrics = result
             network = NeuralNetwork([784, *config.hidden, 10], config.activation, "zeros")
@@ -320,11 +343,11 @@ def sweep(
             done += 1
             progress.runs_done = done
             tqdm.write(
-                f"{key}: validation accuracy {metrics['last_validation_accuracy']:.2%}, "
+                f"{label}: validation accuracy {metrics['last_validation_accuracy']:.2%}, "
                 f"train loss {metrics['last_train_loss']:.4f}, {metrics['seconds']:.1f} s"
             )
             for warning in warnings_about(history[-1]):
-                tqdm.write(f"{key}: warning: {warning}", file=sys.stderr)
+                tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"stopped; {len(wanted) - len(missing) + done} of {len(wanted)} runs are saved. "
@@ -387,8 +410,8 @@ def compare(results: dict[str, list[dict]]) -> list[str]:
             real = "larger than the noise" if differences.mean() > noise else "within the noise"
             text += f" ({real} of {noise:.2f})"
         lines.append(text)
-    if full == 1:
-        lines.append("one seed says little: differences under half a point mean nothing")
+    if full < 3:
+        lines.append("one or two seeds say little; --seeds 3 tells noise from difference better")
     return lines
 
 
@@ -428,6 +451,8 @@ def report(
     with replacing(folder / "summary.txt") as path:
         path.write_text("\n".join([question, "", *table_lines(rows), "", *lines]) + "\n", "utf-8")
     print("\n" + (folder / "summary.txt").read_text("utf-8"))
+    for old in (*folder.glob("curves_*.png"), folder / "signal.png"):  # of a table edited since
+        old.unlink(missing_ok=True)
     if not finished:
         return
     histories = {label: [run["history"] for run in found] for label, found in finished.items()}
@@ -440,8 +465,7 @@ def report(
             f"{label}: {layers}, {len(label_histories)} seeds, "
             f"train loss {loss:.4f}, validation accuracy {accuracy:.2%}"
         )
-        safe = "".join(c if c.isalnum() or c in "-." else "_" for c in label)
-        plots.plot_curves(folder / f"curves_{safe}.png", title, label_histories)
+        plots.plot_curves(folder / file_name(label), title, label_histories)
     plots.plot_comparison(folder / "comparison.png", question, histories)
     answer = EXPERIMENTS[name].get("answer")
     if answer == "cost":
@@ -511,7 +535,8 @@ def main() -> int:
     experiments = {
         name: configs_of(name, arguments.seeds, arguments.epochs) for name in arguments.names
     }
-    make_writable(arguments.results / "runs")
+    for name in ("runs", *experiments):
+        make_writable(arguments.results / name)
     try:
         with FileLock(arguments.results / ".lock", timeout=0):
             return run_experiments(experiments, arguments)
@@ -542,7 +567,13 @@ def run_experiments(
         for folder in folders.values():
             shutil.rmtree(folder, ignore_errors=True)
     wanted = {folder: config for config, folder in folders.items()}
-    failed = sweep(wanted, data, arguments.jobs, arguments.scheduler)
+    labels = {
+        folders[config]: label
+        for curves in experiments.values()
+        for label, configs in curves.items()
+        for config in configs
+    }
+    failed = sweep(wanted, labels, data, arguments.jobs, arguments.scheduler)
     for name, curves in experiments.items():
         report(name, curves, folders, failed, data, results)
     return 1 if failed else 0

@@ -113,6 +113,9 @@ def main() -> int:
     if tables and len(paths) > 1:
         raise InputError(f"{tables[0]}: give one CSV, or pictures, but not more at once")
     networks = load_networks(arguments.model)
+    for path, network in zip(arguments.model, networks):
+        preprocessing = network.metadata.get("preprocessing", "none")
+        print(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}")
     out = arguments.out or ROOT / "results" / ("submission.csv" if tables else "predictions.png")
     if not tables:
         return predict_pictures(networks, paths, out)

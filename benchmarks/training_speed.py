@@ -115,7 +115,7 @@ def ours(recipe: str, changes: dict, digits: Digits, batch_size: int) -> Fresh:
     from src.model import NeuralNetwork
     from src.utils import batches, scale
 
-    config = train.RECIPES[recipe].with_(hidden=SIZES[1:-1], batch_size=batch_size, **changes)
+    config = train.recipe(recipe).with_(hidden=SIZES[1:-1], batch_size=batch_size, **changes)
     preprocess = PREPROCESSING[config.preprocessing]
     images, test_images = preprocess(digits.images), preprocess(digits.test_images)
 

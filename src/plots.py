@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from src.augmentation import AUGMENTATIONS, augment, deskew
+from src.augmentation import AUGMENTATIONS, augment
 from src.diagnostics import confusion_matrix
 from src.files import replacing
 from src.model import NeuralNetwork
@@ -72,9 +72,10 @@ def above_zero(values: np.ndarray) -> np.ndarray:
 def accuracy_limits(curves: list[np.ndarray]) -> tuple[float, float]:
     """Axis limits that show where the curves (one accuracy an epoch) differ, not the first climb.
 
-    The later four fifths of each curve fit in; one that never learns is not cut off.
+    The later four fifths of each curve fit in, or all of it if there are only a few epochs; one
+    that never learns is not cut off.
     """
-    later = np.concatenate([curve[max(1, len(curve) // 5) :] for curve in curves])
+    later = np.concatenate([curve[len(curve) // 5 :] for curve in curves])
     later = later[np.isfinite(later)]
     if not len(later):
         return 0.0, 1.0
@@ -212,7 +213,7 @@ def plot_layers(path: Path, history: list[dict]) -> None:
         (panels[1], "activation_std", "spread of pre-activations z", "log"),
         (panels[2], "gradient_ratio", "|gradient| / |weights|", "log"),
     ):
-        for layer in range(count):
+        for layer in range(count - (name == "dead_share")):  # the output has no ReLU
             values = column([row["layers"][layer] for row in history], name)
             label = f"layer {layer + 1}" if layer < count - 1 else "output"
             shown = above_zero(values) if yscale == "log" else values
@@ -221,7 +222,7 @@ def plot_layers(path: Path, history: list[dict]) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_ylim(-0.02, 1.02)
     panels[0].yaxis.set_major_formatter(PercentFormatter(1))
-    panels[0].legend(ncols=1 + count // 6)
+    panels[1].legend(ncols=1 + count // 6)
     save(figure, path)
 
 
@@ -255,7 +256,8 @@ def plot_confusion(path: Path, labels: np.ndarray, predictions: np.ndarray, what
     axes.set(xlabel="answer", ylabel="true digit", xticks=range(10), yticks=range(10))
     for digit, counts in enumerate(matrix):
         for answer, count in enumerate(counts):
-            shade = "#999999" if digit == answer else "black"
+            shade = "white" if errors[digit, answer] > errors.max() / 2 else "black"
+            shade = "#999999" if digit == answer else shade
             axes.text(answer, digit, count or "", ha="center", va="center", color=shade)
         share = f"{counts[digit] / counts.sum():.1%}" if counts.any() else "none"
         axes.text(9.75, digit, share, va="center")
@@ -304,18 +306,17 @@ def plot_first_layer(path: Path, network: NeuralNetwork) -> None:
     save(figure, path)
 
 
-def plot_augmentations(path: Path, image: np.ndarray, strength: float) -> None:
-    """One digit (28, 28) uint8 as it is, deskewed, and ten times under each augmentation."""
+def plot_augmentations(path: Path, digit: np.ndarray, seen: np.ndarray, strength: float) -> None:
+    """One digit (1, 28, 28) uint8, preprocessed, and then ten times under each augmentation."""
     rng = np.random.default_rng(0)
-    rows = {"as it is": np.repeat(image[None], 10, axis=0)}
-    rows["deskewed"] = deskew(rows["as it is"])
+    rows = {"as it is": np.repeat(digit, 10, axis=0), "preprocessed": np.repeat(seen, 10, axis=0)}
     for name in AUGMENTATIONS:
         if name != "none":
-            drawn = [augment(scale(image[None]), name, strength, rng) for _ in range(10)]
+            drawn = [augment(scale(seen), name, strength, rng) for _ in range(10)]
             rows[name.replace("_", ", ")] = np.reshape(drawn, (10, 28, 28)) * 255
     figure = Figure((8, 5))
     axes = figure.subplots()
-    title = f"What the network sees of one digit, strength {strength:g}"
+    title = f"One digit under each augmentation, strength {strength:g}"
     draw_picture(axes, mosaic(np.concatenate(list(rows.values())), 10), title, cmap="gray_r")
     axes.set_yticks([31 * number + 14 for number in range(len(rows))], list(rows))
     axes.tick_params(length=0)

@@ -279,3 +279,23 @@ def test_list_names_the_questions(tmp_path: Path) -> None:
     assert finished.returncode == 0
     assert all(name in finished.stdout for name in EXPERIMENTS)
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"curves": {"a": {}}}, "needs a question"),
+        ({"question": "?", "curvs": {"a": {}}}, "'curvs' is not question, curves or answer"),
+        ({"question": "?", "curves": {}}, "needs a question, and curves"),
+        ({"question": "?", "curves": {"a": 3}}, "curve 'a': give a dict of changes"),
+        ({"question": "?", "curves": {"a": {"recipe": "bset"}}}, "curve 'a': no recipe 'bset'"),
+        ({"question": "?", "answer": "cots", "curves": {"a": {}}}, "answer is ranking"),
+        ({"question": "?", "curves": {"a/b": {}, "a_b": {}}}, "the same file name"),
+    ],
+)
+def test_a_table_edited_wrongly_is_refused_before_anything_trains(
+    entry: dict, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EXPERIMENTS, "mine", entry)
+    with pytest.raises(InputError, match=message):
+        configs_of("mine", 1, None)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from src import plots
+from src.augmentation import deskew
 from src.model import NeuralNetwork
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -295,10 +296,11 @@ def test_mosaic_puts_tiles_row_by_row():
 
 
 def test_augmentations(digits, tmp_path, figures):
-    plots.plot_augmentations(tmp_path / "augmentation.png", digits.images[0], strength=0.7)
+    digit = digits.images[:1]
+    plots.plot_augmentations(tmp_path / "augmentation.png", digit, deskew(digit), strength=0.7)
     assert_picture(tmp_path / "augmentation.png")
     names = [label.get_text() for label in figures[0].axes[0].get_yticklabels()]
-    assert names == ["as it is", "deskewed", "shift", "affine", "elastic", "affine, elastic"]
+    assert names == ["as it is", "preprocessed", "shift", "affine", "elastic", "affine, elastic"]
 
 
 def test_architecture():

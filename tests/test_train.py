@@ -16,7 +16,7 @@ from src.files import InputError
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.utils import evaluate, scale
-from train import CHOICES, HISTORY_COLUMNS, RANGES, RECIPES, Config, train, training_step
+from train import CHOICES, HISTORY_COLUMNS, RANGES, RECIPES, Config, recipe, train, training_step
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = Config(hidden=(16,), epochs=2, batch_size=32, seed=1)
@@ -115,7 +115,7 @@ def test_an_unknown_name_is_refused_and_the_known_ones_named():
 
 
 def test_the_plain_recipe_is_the_reference_network_with_plain_sgd():
-    plain = RECIPES["plain"]
+    plain = recipe("plain")
     assert plain == Config()
     assert (plain.hidden, plain.activation, plain.initializer) == ((128, 64), "relu", "he_uniform")
     assert (plain.epochs, plain.momentum, plain.augmentation) == (20, 0, "none")
@@ -349,7 +349,7 @@ def test_a_loss_that_stays_at_ln_10_gets_a_warning(digits, initializer, guessing
 def test_dead_layers_get_a_warning():
     layers = [{"layer": 1, "dead_share": 0.2}, {"layer": 2, "dead_share": 0.75}]
     (warning,) = script.warnings_about({"epoch": 1, "train_loss": 0.5, "layers": layers})
-    assert warning.startswith("75% of the units of hidden layer 2 are dead")
+    assert warning.startswith("more than half of the units of hidden layer 2 are dead")
 
 
 @pytest.mark.parametrize("hidden", [[], [8]])
@@ -358,7 +358,7 @@ def test_without_validation_and_test_images_everything_is_still_written(
 ):
     path = tmp_path / "training_only.npz"
     np.savez(path, x_train=digits.images[:100], y_train=digits.labels[:100])
-    monkeypatch.setitem(RECIPES, "plain", Config(validation_fraction=0))
+    monkeypatch.setitem(RECIPES, "plain", {"validation_fraction": 0})
     run_main(monkeypatch, "--data", path, "--results", tmp_path, "--epochs", 1, "--hidden", *hidden)
     network = NeuralNetwork.load(tmp_path / "train" / "network.npz")
     assert network.layer_sizes == [784, *hidden, 10]
