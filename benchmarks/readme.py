@@ -34,9 +34,6 @@ PICTURES = {  # file in docs/figures: file in results
     "learning_rates.png": "learning_rates/comparison.png",
     "pixels.png": "pixels/comparison.png",
     "augmentation.png": "train/augmentation.png",
-    "curves.png": "train/curves.png",
-    "confusion.png": "train/confusion.png",
-    "mistakes.png": "train/mistakes.png",
 }
 RECIPES = {
     "plain": "784-128-64-10, plain SGD, constant learning rate",

@@ -8,7 +8,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
 
 from src.augmentation import AUGMENTATIONS, augment
 from src.diagnostics import confusion_matrix
@@ -181,7 +181,9 @@ def plot_cost(path: Path, title: str, results: dict[str, list[dict]]) -> None:
             axes.errorbar(x, y, yerr=y_bar, xerr=x_bar, fmt="o", **style)
         axes.set(xlabel=f"{cost} (log scale)", xscale="log", ylabel="validation accuracy")
         axes.yaxis.set_major_formatter(PERCENT)
-        axes.tick_params(which="minor", labelsize=7)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_formatter("")
     figure.legend(handles=axes.containers, loc="outside right center")
     save(figure, path, title)
 

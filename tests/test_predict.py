@@ -85,7 +85,7 @@ def test_packed_and_labelled_files_give_the_same_answers(folder: Path, digits: D
     assert np.array_equal(answers_in(folder / "a.csv"), answers_in(folder / "b.csv"))
     score = np.mean(answers_in(folder / "b.csv") == digits.test_labels)
     assert f"accuracy {score:.2%}" in result.stdout
-    table = np.array([line.split() for line in result.stdout.splitlines()[3:]], int)
+    table = np.array([line.split() for line in result.stdout.splitlines()[4:]], int)
     assert table.shape == (10, 11) and table[:, 1:].sum() == len(digits.test_labels)
     assert np.trace(table[:, 1:]) == round(score * len(digits.test_labels))
 
@@ -116,7 +116,7 @@ def test_good_pictures_are_answered_among_bad_ones(folder: Path) -> None:
     model = folder / "none" / "network.npz"
     result = predict(*[folder / name for name in names], "--model", model, "--out", out)
     assert result.returncode == 2
-    answered = result.stdout.splitlines()[:-1]
+    answered = result.stdout.splitlines()[1:-1]  # after the network, before the file
     assert [line.split(":")[0] for line in answered] == ["digit0.png", "digit1.png", "digit2.png"]
     complaints = result.stderr.splitlines()
     assert [Path(line.split(": ")[1]).name for line in complaints] == [
@@ -134,7 +134,7 @@ def test_many_pictures_fit_into_one_figure(folder: Path) -> None:
     odd.write_bytes((folder / "digit0.png").read_bytes())
     result = predict(*[odd] * 30, "--model", model, "--out", out)
     assert (result.returncode, result.stderr) == (0, "")
-    assert len(result.stdout.splitlines()) == 31
+    assert len(result.stdout.splitlines()) == 32  # the network, 30 answers, the file
     with Image.open(out) as image:
         assert image.height < 3500
 
