@@ -86,12 +86,10 @@ def child(hidden: list[int], batch_size: int, images: int) -> dict:
 
 def plot(folder: Path) -> None:
     """Above: time per image beside what the arithmetic predicts. Below: peak memory."""
-    from src.plots import COLOURS, new_figure, save
+    from src.plots import COLOURS, Figure, save
 
-    figure, _ = new_figure(11, 5.2)
-    figure.clear()
+    figure = Figure((11, 5.2))
     grid = figure.subplots(2, 4, sharex="col", sharey="row")
-    figure.subplots_adjust(left=0.07, right=0.99, bottom=0.1, top=0.84, wspace=0.1, hspace=0.14)
     rows = read_rows(folder / "scaling.csv")
     for (above, below), (name, label) in zip(grid.T, AXES.items()):
         mine = [row for row in rows if row["varied"] == name]
@@ -117,9 +115,9 @@ def plot(folder: Path) -> None:
     grid[0, 0].set_ylabel("µs an image (log scale)")
     grid[1, 0].set_ylabel("peak memory in MB")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.53, 0.95), ncols=2)
-    figure.suptitle("Cost of training on one core, around 784-128-64-10, batch size 64", y=0.985)
-    save(figure, folder / "scaling.png")
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    title = "Cost of training on one core, around 784-128-64-10, batch size 64"
+    save(figure, folder / "scaling.png", title)
     print(f"saved {folder / 'scaling.png'}")
 
 

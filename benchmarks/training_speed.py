@@ -347,7 +347,7 @@ def environment() -> Iterator[dict]:
 
 def plot(folder: Path) -> None:
     """One group of bars for each batch size, one thread: the floor's time over each one's time."""
-    from src.plots import new_figure, save
+    from src.plots import Figure, save
 
     rows = [row for row in read_rows(folder / "training_speed.csv") if row["threads"] == "1"]
     colours = {
@@ -360,7 +360,8 @@ def plot(folder: Path) -> None:
     }
     names = [name for name in colours if any(row["contestant"] == name for row in rows)]
     sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
-    figure, (axes,) = new_figure(9, 4.4, left=0.08, right=0.985, bottom=0.08, top=0.82)
+    figure = Figure((9, 4.4))
+    axes = figure.subplots()
     width = 0.86 / len(names)
     for number, name in enumerate(names):
         found = {row["batch_size"]: row for row in rows if row["contestant"] == name}
@@ -384,18 +385,9 @@ def plot(folder: Path) -> None:
     axes.set(ylim=(0, 1.12), xlim=(-0.5, len(sizes) - 0.5), ylabel="speed, 1 = bare products")
     axes.grid(False, axis="x")
     axes.tick_params(axis="x", length=0)
-    figure.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.53, 0.94),
-        ncols=len(names),
-        fontsize=9,
-        columnspacing=1.2,
-    )
-    figure.suptitle(
-        "One epoch of 784-128-64-10 on one core: higher is faster", fontsize=11, y=0.985
-    )
+    figure.legend(loc="outside lower center", ncols=len(names), fontsize=9, columnspacing=1.2)
     path = folder / "training_speed.png"
-    save(figure, path)
+    save(figure, path, "One epoch of 784-128-64-10 on one core: higher is faster")
     print(f"saved {path}")
 
 
