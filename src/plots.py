@@ -35,7 +35,7 @@ rcParams.update(
         "legend.fontsize": 9,
     }
 )
-PERCENT = PercentFormatter(1, decimals=1)
+PERCENT = PercentFormatter(1)
 
 
 def save(figure: Figure, path: Path, title: str = "") -> None:
