@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,13 +89,25 @@ def on_this_machine(
         )
         finished = False
         try:
-            with joblib.parallel_config("loky", inner_max_num_threads=1):
+            watch = {"initializer": end_with, "initargs": (os.getpid(),)}
+            with joblib.parallel_config("loky", inner_max_num_threads=1, **watch):
                 parallel = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)
             yield from parallel(calls)
             finished = True
         finally:
             if not finished and jobs > 1:  # stopped or broken: leave no process behind
                 get_reusable_executor().shutdown(wait=False, kill_workers=True)
+
+
+def end_with(parent: int) -> None:
+    """In a worker, at its start: a thread that ends it when its parent has died, even if idle."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)  # nobody waits for its results
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def call(
@@ -111,8 +124,6 @@ def call(
 
             get_worker().log_event(TOPIC, (key, what))
             return
-        if parent not in (os.getpid(), os.getppid()):
-            os._exit(1)  # the parent has died: nobody waits for this result
         with open(reports, "a", encoding="utf-8") as file:
             file.write(f"{key} {what}\n")
 
