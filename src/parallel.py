@@ -4,6 +4,7 @@ It knows nothing of networks. joblib does the work: its loky backend starts the 
 keeps them to one BLAS thread each and maps large arrays into memory once, shared by all of them.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -193,23 +194,33 @@ def on_cluster(
     try:
         import cloudpickle
         from distributed import Client
+        from joblib._dask import DaskDistributedBackend
     except ImportError:
         raise InputError(
             "--scheduler needs Dask; install it with: pip install -r requirements-dask.txt"
         ) from None
     import src
 
+    class Cluster(DaskDistributedBackend):
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            # with a single core there, joblib would run everything here
+            return max(2, super().effective_n_jobs(n_jobs))
+
     try:
         client = Client(scheduler, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler answers at {scheduler} ({error})") from error
+        client.wait_for_workers(1, timeout=10)
+    except (OSError, ValueError, asyncio.TimeoutError) as error:
+        raise InputError(f"no Dask scheduler with workers at {scheduler} ({error})") from error
     with client:
         for module in (src, sys.modules["train"], sys.modules[function.__module__]):
             cloudpickle.register_pickle_by_value(module)
         client.subscribe_topic(TOPIC, lambda event: on_report(*event[1]))
         call_there, function_there = ByValue(call), ByValue(function)
-        with joblib.parallel_config("dask", client=client, scatter=list(shared)):
-            parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        with joblib.parallel_config(Cluster(client=client, scatter=list(shared))):
+            # all tasks at once, so that workers that join later find some
+            parallel = joblib.Parallel(
+                return_as="generator_unordered", batch_size=1, pre_dispatch="all"
+            )
             yield from parallel(
                 joblib.delayed(call_there)(function_there, key, None, 0, task, *shared)
                 for key, task in tasks.items()

@@ -74,6 +74,24 @@ def digits_npz(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_single_worker_does_all_the_work_and_none_is_refused(
+    cluster: tuple[str, list[subprocess.Popen]], digits_npz: Path, tmp_path: Path
+) -> None:
+    address, workers = cluster
+    os.killpg(workers[0].pid, signal.SIGKILL)
+    sweep = start(tmp_path / "one", digits_npz, "--scheduler", address)
+    _, errors = sweep.communicate(timeout=300)
+    assert sweep.returncode == 0, errors
+    assert len(folders(tmp_path / "one")) == 8
+    os.killpg(workers[1].pid, signal.SIGKILL)
+    time.sleep(1)
+    sweep = start(tmp_path / "none", digits_npz, "--scheduler", address)
+    _, errors = sweep.communicate(timeout=100)
+    assert sweep.returncode == 2
+    assert "no Dask scheduler with workers" in errors
+    assert "Traceback" not in errors
+
+
 @pytest.mark.parametrize("kill", [False, True])
 def test_same_bits_as_a_local_sweep(
     kill: bool, cluster: tuple[str, list[subprocess.Popen]], digits_npz: Path, tmp_path: Path
