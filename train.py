@@ -100,13 +100,14 @@ class Config:
 
 
 MAX_PARAMETERS = 100_000_000  # 0.4 GB, and three times that while training
+
 # Recipes: differences from the values above. `python train.py --recipe best`
 RECIPES: dict[str, dict] = {
     "plain": {},
-    # the images as they are, but with every other technique that pays
+    # the images as they are, with momentum, a schedule and regularisation
     "tuned": {
         "batch_size": 64,
-        "warmup_epochs": 1,  # without it, 0.1 with momentum is too hot at the start
+        "warmup_epochs": 1,  # a slow start, because momentum makes steps of 0.1 very long
         "schedule": "cosine",
         "momentum": 0.9,
         "nesterov": True,
@@ -122,7 +123,7 @@ RECIPES: dict[str, dict] = {
         "weight_decay": 1e-4,
         "preprocessing": "deskew",
         "augmentation": "affine_elastic",
-        "augmentation_strength": 0.7,  # a small network has no room for wilder digits
+        "augmentation_strength": 0.7,  # wilder digits helped this small network no further
     },
 }
 # a network with more room, and time for wilder digits: nine minutes on one core

@@ -27,7 +27,6 @@ TABLES = {  # file in docs/measured: file in results
 }
 PICTURES = {  # file in docs/figures: file in results
     "hidden_layers.png": "hidden_layers/comparison.png",
-    "hidden_layers_cost.png": "hidden_layers/answer.png",
     "techniques.png": "techniques/answer.png",
     "initializers.png": "initializers/comparison.png",
     "initializers_signal.png": "initializers/signal.png",
