@@ -138,11 +138,14 @@ import numpy as np
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from src.data import ROOT, Data, load_data, split
 from src.diagnostics import layer_statistics
-from src.files import ArgumentParser, InputError, make_writable, replacing, run_script
+from src.digits.data import ROOT, Data, load_data, split
+from src.errors import InputError
+from src.files import make_writable, replacing
 from src.model import NeuralNetwork, count_parameters
-from src.parallel import STEP, TaskFailed, run_tasks
+from src.network_file import load_network
+from src.runs.workers import STEP, TaskFailed, run_tasks
+from src.script import ArgumentParser, run_script
 from train import (
     HISTORY_COLUMNS,
     Config,
@@ -201,7 +204,8 @@ def parameters_of(config: Config) -> int:
 # ------------------------------------------------------------------------ one run, and its folder
 
 
-CODE = ("activations", "augmentation", "initializers", "losses", "model", "optimizers", "utils")
+CODE = ("activations", "digits/augmentation", "digits/preprocessing", "digits/warp")
+CODE += ("initializers", "losses", "model", "optimizers", "utils")
 
 
 def code_fingerprint() -> str:
@@ -232,7 +236,7 @@ def load_run(folder: Path) -> dict:
         if not complete or list(history[0]) != HISTORY_COLUMNS:
             raise ValueError("history.csv is not complete")
         metrics["last_validation_accuracy"] + metrics["seconds"] + metrics["parameters"]
-        NeuralNetwork.load(folder / "network.npz")
+        load_network(folder / "network.npz")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder}: damaged ({error})") from error
     return {"history": history, "metrics": metrics}
@@ -424,7 +428,7 @@ def report(
     results: Path,
 ) -> None:
     """Write the tables and figures of one experiment to results/NAME/, from its runs' folders."""
-    from src import plots
+    from src.figures import plots
 
     folder = results / name
     question = EXPERIMENTS[name]["question"]

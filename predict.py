@@ -20,52 +20,56 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.augmentation import PREPROCESSING
-from src.data import ROOT, read_csv
 from src.diagnostics import confusion_matrix
-from src.files import ArgumentParser, InputError, replacing, run_script
+from src.digits.csv_reader import read_csv
+from src.digits.data import ROOT
+from src.digits.preprocessing import PREPROCESSING
+from src.errors import InputError
+from src.files import replacing
 from src.model import NeuralNetwork
+from src.network_file import load_network
+from src.script import ArgumentParser, run_script
 from src.utils import accuracy, scale
 
 DEFAULT_MODEL = ROOT / "results" / "train" / "network.npz"
 TABLES = (".csv", ".csv.gz", ".zip")
 
 
-def load_networks(paths: list[Path]) -> list[NeuralNetwork]:
+Model = tuple[NeuralNetwork, str]  # and the name of its preprocessing
+
+
+def load_models(paths: list[Path]) -> list[Model]:
     """The networks of these files. Raises InputError if one does not read 28x28 digits."""
     if paths == [DEFAULT_MODEL] and not DEFAULT_MODEL.exists():
         raise InputError("there is no network yet; `python train.py` makes one")
-    networks = [NeuralNetwork.load(path) for path in paths]
-    for path, network in zip(paths, networks):
+    models = []
+    for path in paths:
+        network, metadata = load_network(path)
         first, *_, last = network.layer_sizes
         if (first, last) != (784, 10):
             raise InputError(f"{path}: turns {first} numbers into {last}, not 784 into 10")
-        name = network.metadata.get("preprocessing", "none")
+        name = metadata.get("preprocessing", "none")
         if name not in list(PREPROCESSING):  # a list, because the file may hold anything
             raise InputError(f"{path}: preprocessing {name!r} is not one of {list(PREPROCESSING)}")
-    return networks
+        models.append((network, name))
+    return models
 
 
-def preprocess(network: NeuralNetwork, images: np.ndarray) -> np.ndarray:
-    """The images (N, 28, 28) uint8 as this network has seen its training images."""
-    return PREPROCESSING[network.metadata.get("preprocessing", "none")](images)
-
-
-def mean_probabilities(networks: list[NeuralNetwork], images: np.ndarray) -> np.ndarray:
+def mean_probabilities(models: list[Model], images: np.ndarray) -> np.ndarray:
     """Images (N, 28, 28) uint8 to probabilities (N, 10), averaged over the networks."""
     total = np.zeros((len(images), 10))
-    for network in networks:
+    for network, preprocessing in models:
         for start in range(0, len(images), 1000):  # not all at once, for memory's sake
             rows = slice(start, start + 1000)
-            x = scale(preprocess(network, images[rows]), network.dtype)
+            x = scale(PREPROCESSING[preprocessing](images[rows]), network.dtype)
             total[rows] += network.predict_probabilities(x)
-    return total / len(networks)
+    return total / len(models)
 
 
-def predict_table(networks: list[NeuralNetwork], path: Path, out: Path) -> None:
+def predict_table(models: list[Model], path: Path, out: Path) -> None:
     """Answer every row of a CSV in Kaggle's format; score the answers if it has labels."""
     images, labels = read_csv(path)
-    answers = mean_probabilities(networks, images).argmax(axis=1)
+    answers = mean_probabilities(models, images).argmax(axis=1)
     table = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
     with replacing(out) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
@@ -75,9 +79,9 @@ def predict_table(networks: list[NeuralNetwork], path: Path, out: Path) -> None:
         print(pd.DataFrame(confusion_matrix(labels, answers)).to_string())
 
 
-def predict_pictures(networks: list[NeuralNetwork], paths: list[Path], out: Path) -> int:
+def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
     """Answer every picture, on the terminal and in one PNG; 2 if one could not be read, else 0."""
-    from src.pictures import open_picture, to_digit  # here, because a CSV needs no Pillow
+    from src.digits.pictures import open_picture, to_digit  # here, because a CSV needs no Pillow
 
     names, originals, digits = [], [], []
     for path in paths:
@@ -90,13 +94,15 @@ def predict_pictures(networks: list[NeuralNetwork], paths: list[Path], out: Path
         names.append(path.name)
         originals.append(np.asarray(picture))
     if digits:
-        from src.plots import plot_predictions  # here, because matplotlib takes long to import
+        from src.figures.plots import (
+            plot_predictions,  # here, because matplotlib takes long to import
+        )
 
         images = np.stack(digits)
-        probabilities = mean_probabilities(networks, images)
+        probabilities = mean_probabilities(models, images)
         for name, row in zip(names, probabilities):
             print(f"{name}: {row.argmax()} ({row.max():.1%} sure)")
-        plot_predictions(out, names, originals, preprocess(networks[0], images), probabilities)
+        plot_predictions(out, names, originals, PREPROCESSING[models[0][1]](images), probabilities)
         print(f"saved what the network saw in {out}")
     return 2 if len(digits) < len(paths) else 0
 
@@ -112,14 +118,13 @@ def main() -> int:
     tables = [path for path in paths if path.name.lower().endswith(TABLES)]
     if tables and len(paths) > 1:
         raise InputError(f"{tables[0]}: give one CSV, or pictures, but not more at once")
-    networks = load_networks(arguments.model)
-    for path, network in zip(arguments.model, networks):
-        preprocessing = network.metadata.get("preprocessing", "none")
+    models = load_models(arguments.model)
+    for path, (network, preprocessing) in zip(arguments.model, models):
         print(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}")
     out = arguments.out or ROOT / "results" / ("submission.csv" if tables else "predictions.png")
     if not tables:
-        return predict_pictures(networks, paths, out)
-    predict_table(networks, paths[0], out)
+        return predict_pictures(models, paths, out)
+    predict_table(models, paths[0], out)
     return 0
 
 

@@ -31,14 +31,18 @@ import numpy as np
 from tqdm import tqdm
 
 from src.activations import ACTIVATIONS
-from src.augmentation import AUGMENTATIONS, PREPROCESSING, augment
-from src.data import ROOT, Data, load_data, split
 from src.diagnostics import layer_statistics
-from src.files import ArgumentParser, InputError, filling, make_writable, run_script, write_json
+from src.digits.augmentation import AUGMENTATIONS, augment
+from src.digits.data import ROOT, Data, load_data, split
+from src.digits.preprocessing import PREPROCESSING
+from src.errors import InputError
+from src.files import filling, make_writable, write_json
 from src.initializers import INITIALIZERS
 from src.losses import cross_entropy
 from src.model import NeuralNetwork, count_parameters
+from src.network_file import save_network
 from src.optimizers import SCHEDULES, add_weight_decay, learning_rate_at, sgd_step
+from src.script import ArgumentParser, run_script
 from src.utils import batches, evaluate
 
 tqdm.set_lock(threading.RLock())  # tqdm's own is a semaphore, which a killed process would leave
@@ -164,7 +168,7 @@ CHOICES: dict[str, list] = {
     "initializer": list(INITIALIZERS),
     "schedule": list(SCHEDULES),
     "preprocessing": list(PREPROCESSING),
-    "augmentation": list(AUGMENTATIONS),
+    "augmentation": ["none", *AUGMENTATIONS],
     "nesterov": [True, False],
 }
 
@@ -345,7 +349,7 @@ def save_run(
     The network is that of the last epoch: with the learning rate at its end it is as good as the
     best one, whose lead on the validation images would be partly luck. metrics.json knows both.
     """
-    network.metadata = {
+    metadata = {
         "preprocessing": config.preprocessing,
         "config": dataclasses.asdict(config),
         "metrics": metrics,
@@ -358,7 +362,7 @@ def save_run(
         write_json(new / "metrics.json", metrics)
         write_csv(new / "history.csv", history, HISTORY_COLUMNS)
         write_csv(new / "layers.csv", layers, list(layers[0]))
-        network.save(new / "network.npz")
+        save_network(new / "network.npz", network, metadata)
 
 
 def write_csv(path: Path, rows: list[dict], columns: list[str]) -> None:
@@ -431,7 +435,9 @@ def draw(
     folder: Path, config: Config, data: Data, network: NeuralNetwork, history: list[dict]
 ) -> None:
     """All figures of a run, those of mistakes from the validation images, or else the test set."""
-    from src import plots  # here, because matplotlib takes longer to import than all the rest
+    from src.figures import (
+        plots,  # here, because matplotlib takes longer to import than all the rest
+    )
 
     _, rows = split(len(data.images), config.validation_fraction, config.seed)
     shown, labels, what = data.images[rows], data.labels[rows], "validation"

@@ -47,7 +47,7 @@ def child(hidden: list[int], batch_size: int, images: int) -> dict:
     import numpy as np
 
     import train
-    from src.data import EMBEDDED, load_data
+    from src.digits.data import EMBEDDED, load_data
     from src.model import NeuralNetwork
     from src.utils import batches
 
@@ -86,7 +86,7 @@ def child(hidden: list[int], batch_size: int, images: int) -> dict:
 
 def plot(folder: Path) -> None:
     """Above: time per image beside what the arithmetic predicts. Below: peak memory."""
-    from src.plots import COLOURS, Figure, save
+    from src.figures.plots import COLOURS, Figure, save
 
     figure = Figure((11, 5.2))
     grid = figure.subplots(2, 4, sharex="col", sharey="row")

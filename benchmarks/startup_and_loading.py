@@ -43,7 +43,7 @@ def write_csv(path: str, repeats: int) -> dict:
     """The first 42,000 embedded digits as Kaggle would write them."""
     import numpy as np
 
-    from src.data import EMBEDDED, load_data
+    from src.digits.data import EMBEDDED, load_data
 
     data = load_data(EMBEDDED)
     rows = np.column_stack([data.labels, data.images.reshape(-1, 784)])[:42_000]
@@ -61,7 +61,7 @@ def time_readers(path: str, repeats: int) -> dict:
     import numpy as np
     import pandas as pd
 
-    from src.data import read_csv
+    from src.digits.csv_reader import read_csv
 
     ways = {
         "pd.read_csv": lambda: pd.read_csv(path),
@@ -84,7 +84,7 @@ def bare_epochs(path: str, repeats: int) -> dict:
     import numpy as np
 
     import train
-    from src.data import EMBEDDED, load_data, split
+    from src.digits.data import EMBEDDED, load_data, split
     from src.model import NeuralNetwork
     from src.utils import batches
 

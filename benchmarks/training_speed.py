@@ -59,7 +59,7 @@ class Digits:
     def __init__(self) -> None:
         import numpy as np
 
-        from src.data import EMBEDDED, load_data
+        from src.digits.data import EMBEDDED, load_data
 
         data = load_data(EMBEDDED)
         self.images, self.labels = data.images, data.labels
@@ -111,7 +111,8 @@ def ours(recipe: str, changes: dict, digits: Digits, batch_size: int) -> Fresh:
     import numpy as np
 
     import train
-    from src.augmentation import PREPROCESSING, augment
+    from src.digits.augmentation import augment
+    from src.digits.preprocessing import PREPROCESSING
     from src.model import NeuralNetwork
     from src.utils import batches, scale
 
@@ -347,7 +348,7 @@ def environment() -> Iterator[dict]:
 
 def plot(folder: Path) -> None:
     """One group of bars for each batch size, one thread: the floor's time over each one's time."""
-    from src.plots import Figure, save
+    from src.figures.plots import Figure, save
 
     rows = [row for row in read_rows(folder / "training_speed.csv") if row["threads"] == "1"]
     colours = {

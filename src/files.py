@@ -1,22 +1,16 @@
-"""Files that are whole or not there at all, and errors that a user can act on."""
+"""Files that are whole or not there at all."""
 
-import argparse
 import contextlib
 import json
 import os
 import shutil
-import signal
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
-
-class InputError(ValueError):
-    """Something a user can put right. Its one line says what is wrong, where, and what to do."""
+from src.errors import InputError
 
 
 @contextlib.contextmanager
@@ -94,37 +88,3 @@ def make_writable(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise InputError(f"{folder}: cannot be written to; choose another with --results")
-
-
-class ArgumentParser(argparse.ArgumentParser):
-    """argparse, but a wrong argument ends as every other wrong input does: in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; --help tells more")
-
-
-def run_script(main: Callable[[], int | None]) -> None:
-    """Run a script's main: what a user can put right ends in one line and exit status 2."""
-
-    def stop(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    try:
-        status = main() or 0
-    except InputError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)  # one line
-        status = 2
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        why = error.strerror or error
-        print(f"error: {where}{why}; what was finished is kept", file=sys.stderr)
-        status = 2
-    except MemoryError as error:
-        print(f"error: out of memory: {error}", file=sys.stderr)
-        status = 2
-    except KeyboardInterrupt as stopped:
-        print(f"\n{stopped or 'stopped'}", file=sys.stderr)
-        status = 130
-    sys.exit(status)

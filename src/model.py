@@ -7,14 +7,11 @@ Shapes, for a batch of N images through a layer with D_in inputs and D_out units
 The last layer has no f: its z are the logits. Labels, losses and learning rates are not known here.
 """
 
-import json
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from src.activations import ACTIVATIONS, softmax
-from src.files import InputError, read_npz, replacing
 from src.initializers import INITIALIZERS
 
 
@@ -23,7 +20,7 @@ class NeuralNetwork:
 
     All parameters live in one flat vector, `parameters` (P,); weights[i] and biases[i] are views of
     it, on purpose: an optimizer that changes the vector has changed every layer. Without hidden
-    sizes, [784, 10] is softmax regression. save and load carry the dict `metadata` along.
+    sizes, [784, 10] is softmax regression.
     """
 
     def __init__(
@@ -38,7 +35,6 @@ class NeuralNetwork:
         if len(self.layer_sizes) < 2 or min(self.layer_sizes) < 1 or activation not in ACTIVATIONS:
             raise ValueError(f"no network has layer sizes {layer_sizes}, activation {activation!r}")
         self.activation, self.dtype = activation, dtype
-        self.metadata: dict = {}
         self.parameters: np.ndarray = np.zeros(count_parameters(self.layer_sizes), dtype)
         self.weights, self.biases = self.split(self.parameters)
         rng = np.random.default_rng(seed)
@@ -115,34 +111,6 @@ class NeuralNetwork:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """x (N, D) to the most probable class of each row (N,)."""
         return self.forward(x)[0].argmax(axis=1)
-
-    def save(self, path: str | Path) -> None:
-        """Write one .npz without pickle, beside `path` and then renamed into place."""
-        header = {"version": 1, "layer_sizes": self.layer_sizes}
-        header |= {"activation": self.activation, "metadata": self.metadata}
-        with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, header=np.array(json.dumps(header)), parameters=self.parameters)
-
-    @classmethod
-    def load(cls, path: str | Path) -> "NeuralNetwork":
-        """Read what save wrote, to the same bits. Raises InputError if the file is not sound."""
-        arrays = read_npz(Path(path), ["header", "parameters"])
-        parameters = arrays["parameters"]
-        try:
-            header = json.loads(str(arrays["header"]))
-            if header["version"] != 1:
-                raise ValueError(f"its version is {header['version']!r}, not 1")
-            sizes, dtype = header["layer_sizes"], parameters.dtype
-            if parameters.shape != (count_parameters(sizes),):
-                raise ValueError(f"parameters has shape {parameters.shape} for layers {sizes}")
-            if dtype not in (np.float32, np.float64) or not np.isfinite(parameters).all():
-                raise ValueError(f"parameters are {dtype}, or not all of them finite")
-            network = cls(sizes, header["activation"], "zeros", dtype=dtype.type)
-            network.parameters[...] = parameters
-            network.metadata = dict(header["metadata"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError(f"{path}: not a network that can be used: {error}") from error
-        return network
 
 
 def count_parameters(layer_sizes: list[int]) -> int:

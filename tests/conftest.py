@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data import Data
+from src.digits.data import Data
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,6 +1,6 @@
 """A small table of digits as a CSV has it, for the tests that write, damage and read CSVs."""
 
-from src.data import Data
+from src.digits.data import Data
 
 PIXEL_NAMES = [f"pixel{number}" for number in range(784)]
 

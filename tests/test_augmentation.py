@@ -3,18 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from src.augmentation import (
-    AUGMENTATIONS,
-    COLUMNS,
-    PREPROCESSING,
-    ROWS,
-    affine_map,
-    augment,
-    deskew,
-    elastic_map,
-    shift_map,
-    warp,
-)
+from src.digits.augmentation import AUGMENTATIONS, affine_map, augment, elastic_map, shift_map
+from src.digits.preprocessing import PREPROCESSING, deskew
+from src.digits.warp import COLUMNS, ROWS, warp
 from src.utils import scale
 
 DISTORTIONS = [name for name in AUGMENTATIONS if name != "none"]

@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 from sample_csv import csv_text, digit_table
 
-from src.data import Data, load_data, split
-from src.files import InputError, make_writable, read_npz
+from src.digits.data import Data, load_data, split
+from src.errors import InputError
+from src.files import make_writable, read_npz
 from src.model import NeuralNetwork
+from src.network_file import load_network, save_network
 from train import Config, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -460,10 +462,10 @@ MODEL_FAULTS: dict[str, tuple[Callable[[dict], bytes], list[str]]] = {
 def test_faulty_model_file(fault: str, tmp_path: Path) -> None:
     make, pieces = MODEL_FAULTS[fault]
     path = tmp_path / "network.npz"
-    NeuralNetwork([5, 4, 3]).save(path)
+    save_network(path, NeuralNetwork([5, 4, 3]))
     with np.load(path) as file:
         path.write_bytes(make(dict(file)))
-    assert_refused(lambda: NeuralNetwork.load(path), path, *pieces)
+    assert_refused(lambda: load_network(path), path, *pieces)
 
 
 # ------------------------------------------------------------------------ hyperparameters

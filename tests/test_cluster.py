@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.model import NeuralNetwork
+from src.network_file import load_network
 from tests.conftest import ROOT
 from tests.test_experiments import folders, without_clock
 
@@ -112,7 +112,7 @@ def test_same_bits_as_a_local_sweep(
         runs = [results / "runs" / name for results in (local, remote)]
         histories = [without_clock(run / "history.csv") for run in runs]
         assert histories[0] == histories[1]
-        parameters = [NeuralNetwork.load(run / "network.npz").parameters for run in runs]
+        parameters = [load_network(run / "network.npz")[0].parameters for run in runs]
         assert parameters[0].tobytes() == parameters[1].tobytes()
     tables = [without_clock(r / "hidden_layers" / "summary.csv") for r in (local, remote)]
     assert tables[0] == tables[1]

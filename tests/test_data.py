@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from sample_csv import csv_text, digit_table
 
-from src import data
-from src.data import Data, load_data, read_csv, split
-from src.files import InputError
+from src.digits import csv_reader, data
+from src.digits.csv_reader import read_csv
+from src.digits.data import Data, load_data, split
+from src.errors import InputError
 
 ROWS = 30
 
@@ -109,7 +110,7 @@ def test_a_zip_with_one_csv_in_it(digits: Data, tmp_path: Path) -> None:
 def test_more_rows_than_a_chunk(
     digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(csv_reader, "CHUNK_ROWS", 7)
     path = tmp_path / "digits.csv"
     path.write_bytes(blank_lines(digits))
     images, labels = read_csv(path)

@@ -21,7 +21,10 @@ PAGES = {page for page in PAGES if (ROOT / page).is_file()}
 EVERY_PAGE = pytest.mark.parametrize("page", sorted(PAGES))
 
 SCRIPTS = ["train", "experiments", "predict"]
-MODULES = {path.stem: f"src.{path.stem}" for path in (ROOT / "src").glob("[!_]*.py")}
+MODULES = {
+    path.stem: ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "src").rglob("[!_]*.py")
+}
 MODULES |= {name: name for name in SCRIPTS} | {"gradient_check": "tests.gradient_check"}
 SUFFIXES = ["csv", "gz", "jpg", "json", "md", "npz", "png", "py", "toml", "txt", "zip"]
 WRITTEN = ("results/", "digits/", ".venv")  # what runs write, or the reader brings
@@ -123,7 +126,21 @@ def test_every_file_named_exists(page: str) -> None:
         if "/" in text and text.split("/")[0] in ours:
             assert (ROOT / text).exists(), f"{page}: {text}"
         elif re.fullmatch(r"\w+\.(py|toml)|requirements[\w-]*\.txt", text):
-            places = [ROOT, *(ROOT / name for name in ("src", "tests", "benchmarks", "data"))]
+            places = [
+                ROOT,
+                *(
+                    ROOT / name
+                    for name in (
+                        "src",
+                        "src/digits",
+                        "src/runs",
+                        "src/figures",
+                        "tests",
+                        "benchmarks",
+                        "data",
+                    )
+                ),
+            ]
             assert any((place / text).exists() for place in places), f"{page}: {text}"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.model import NeuralNetwork
+from src.network_file import load_network
 from tests.conftest import ROOT
 from tests.test_experiments import folders, without_clock
 
@@ -78,7 +78,7 @@ def parse_everything(results: Path) -> None:
                 rows = list(csv.reader(file))
             assert len({len(row) for row in rows}) == 1, path
         elif path.suffix == ".npz":
-            NeuralNetwork.load(path)
+            load_network(path)
         elif path.suffix == ".png":
             assert path.read_bytes()[-8:-4] == b"IEND", path
 

@@ -1,10 +1,7 @@
-import json
-
 import numpy as np
 import pytest
 
 from src.activations import ACTIVATIONS
-from src.files import InputError
 from src.losses import cross_entropy
 from src.model import NeuralNetwork, count_parameters
 from src.utils import scale
@@ -233,77 +230,3 @@ def test_dropout_spares_inputs_and_logits_and_is_off_at_prediction():
     np.testing.assert_array_equal(
         network.predict_probabilities(x), network.predict_probabilities(x)
     )
-
-
-# -------------------------------------------------------------------------- save and load
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("hidden", [[], [5, 4]])
-def test_save_and_load_keep_every_bit(tmp_path, hidden, dtype):
-    network = NeuralNetwork([6, *hidden, 3], "tanh", seed=9, dtype=dtype)
-    network.parameters += dtype(1 / 3)
-    network.metadata = {"preprocessing": "deskew", "metrics": {"test_accuracy": 0.5}}
-    network.save(tmp_path / "network.npz")
-    loaded = NeuralNetwork.load(tmp_path / "network.npz")
-    assert loaded.parameters.dtype == dtype
-    assert loaded.parameters.tobytes() == network.parameters.tobytes()
-    assert (loaded.layer_sizes, loaded.activation) == ([6, *hidden, 3], "tanh")
-    assert loaded.metadata == network.metadata
-    x = np.random.default_rng(0).normal(size=(4, 6)).astype(dtype)
-    np.testing.assert_array_equal(loaded.forward(x)[0], network.forward(x)[0])
-    loaded.parameters[...] = 0  # its views are alive, too
-    assert not loaded.weights[0].any()
-    assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
-
-
-def test_the_file_needs_no_pickle(tmp_path):
-    NeuralNetwork([4, 3]).save(tmp_path / "network.npz")
-    with np.load(tmp_path / "network.npz", allow_pickle=False) as file:
-        assert {name: file[name].dtype.kind for name in file.files} == {
-            "header": "U",
-            "parameters": "f",
-        }
-
-
-def test_a_failing_save_leaves_the_old_file(tmp_path):
-    network = NeuralNetwork([4, 3])
-    network.save(tmp_path / "network.npz")
-    network.metadata = {"not json": object()}
-    with pytest.raises(TypeError):
-        network.save(tmp_path / "network.npz")
-    assert NeuralNetwork.load(tmp_path / "network.npz").metadata == {}
-    assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
-
-
-HEADER = {"version": 1, "layer_sizes": [4, 3], "activation": "relu", "metadata": {}}
-
-
-@pytest.mark.parametrize(
-    ("header", "parameters"),
-    [
-        (HEADER | {"version": 99}, np.zeros(15)),
-        (HEADER | {"activation": "swish"}, np.zeros(15)),
-        (HEADER | {"layer_sizes": [4, "3"]}, np.zeros(15)),
-        (HEADER | {"metadata": None}, np.zeros(15)),
-        ({"version": 1}, np.zeros(15)),
-        ([], np.zeros(15)),
-        (HEADER, np.zeros(14)),
-        (HEADER, np.full(15, np.nan)),
-        (HEADER, np.zeros(15, int)),
-    ],
-)
-def test_unsound_networks_are_refused_with_the_name_of_the_file(tmp_path, header, parameters):
-    path = tmp_path / "strange.npz"
-    np.savez(path, header=np.array(json.dumps(header)), parameters=parameters)
-    with pytest.raises(InputError, match=r"strange\.npz"):
-        NeuralNetwork.load(path)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut off", b"text"])
-def test_files_that_are_no_network_are_refused(tmp_path, content):
-    path = tmp_path / "strange.npz"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=r"strange\.npz"):
-        NeuralNetwork.load(path)

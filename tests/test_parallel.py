@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.files import InputError
-from src.parallel import START, STEP, TaskFailed, run_tasks
+from src.errors import InputError
+from src.runs.workers import START, STEP, TaskFailed, run_tasks
 
 
 def scaled_sum(step, factor: int, numbers: np.ndarray) -> tuple[float, int]:

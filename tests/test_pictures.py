@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from src.augmentation import PREPROCESSING
-from src.data import EMBEDDED, Data, load_data
-from src.files import InputError
+from src.digits.data import EMBEDDED, Data, load_data
+from src.digits.pictures import find_ink, fit, keep_large_parts, open_picture, to_digit
+from src.digits.preprocessing import PREPROCESSING
+from src.errors import InputError
 from src.model import NeuralNetwork
-from src.pictures import find_ink, fit, keep_large_parts, open_picture, to_digit
 from src.utils import scale
 from train import Config, train
 

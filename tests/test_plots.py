@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src import plots
-from src.augmentation import deskew
+from src.digits.preprocessing import deskew
+from src.figures import plots
 from src.model import NeuralNetwork
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -314,7 +314,7 @@ def test_architecture():
 def test_no_window_is_ever_opened_and_pyplot_stays_out(tmp_path):
     code = (
         "import sys\n"
-        "from src import plots\n"
+        "from src.figures import plots\n"
         "rows = [dict(epoch=e, train_loss=1, train_accuracy=.5, validation_loss=1,"
         " validation_accuracy=.5) for e in (0, 1)]\n"
         f"plots.plot_curves(plots.Path({str(tmp_path / 'curves.png')!r}), 'title', [rows])\n"

@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 import predict as script
-from predict import mean_probabilities, preprocess
-from src.augmentation import deskew
-from src.data import ROOT, Data, load_data
-from src.files import InputError
+from predict import mean_probabilities
+from src.digits.data import ROOT, Data, load_data
+from src.digits.preprocessing import PREPROCESSING, deskew
+from src.errors import InputError
 from src.model import NeuralNetwork
+from src.network_file import load_network, save_network
 from src.utils import evaluate, scale
 from train import Config, save_run, train
 
@@ -68,9 +69,14 @@ def test_a_submission_scores_what_the_network_does(
     result = predict(folder / "test.csv", "--model", model, "--out", out)
     assert (result.returncode, result.stderr) == (0, "") and str(out) in result.stdout
     score = np.mean(answers_in(out) == digits.test_labels)
-    network = NeuralNetwork.load(model)
+    network, metadata = load_network(model)
     assert (
-        score == evaluate(network, preprocess(network, digits.test_images), digits.test_labels)[1]
+        score
+        == evaluate(
+            network,
+            PREPROCESSING[metadata["preprocessing"]](digits.test_images),
+            digits.test_labels,
+        )[1]
     )
     assert score > 0.6
 
@@ -93,13 +99,13 @@ def test_packed_and_labelled_files_give_the_same_answers(folder: Path, digits: D
 def test_several_networks_are_averaged_each_with_its_own_preprocessing(
     folder: Path, digits: Data
 ) -> None:
-    networks = [NeuralNetwork.load(folder / name / "network.npz") for name in ("none", "deskew")]
+    networks = [load_network(folder / name / "network.npz")[0] for name in ("none", "deskew")]
     images = digits.test_images
     alone = [
         network.predict_probabilities(scale(seen))
         for network, seen in zip(networks, (images, deskew(images)))
     ]
-    both = mean_probabilities(networks, images)
+    both = mean_probabilities(list(zip(networks, ("none", "deskew"))), images)
     assert np.allclose(both, (alone[0] + alone[1]) / 2, atol=1e-6)
     models = [folder / name / "network.npz" for name in ("none", "deskew")]
     assert (
@@ -144,10 +150,8 @@ def test_what_a_user_can_get_wrong_is_one_line(folder: Path) -> None:
     out = folder / "never.csv"
     (folder / "narrow.csv").write_text("label,pixel0\n1,2\n")
     (folder / "cut.npz").write_bytes(model.read_bytes()[:500])
-    NeuralNetwork([784, 5]).save(folder / "five.npz")
-    odd = NeuralNetwork([784, 10])
-    odd.metadata["preprocessing"] = ["magic"]
-    odd.save(folder / "odd.npz")
+    save_network(folder / "five.npz", NeuralNetwork([784, 5]))
+    save_network(folder / "odd.npz", NeuralNetwork([784, 10]), {"preprocessing": ["magic"]})
     wrong = {
         "narrow.csv": [folder / "narrow.csv", "--model", model],
         "nothing.csv": [folder / "nothing.csv", "--model", model],
@@ -170,4 +174,4 @@ def test_without_a_network_the_next_step_is_named(
 ) -> None:
     monkeypatch.setattr(script, "DEFAULT_MODEL", folder / "nowhere.npz")
     with pytest.raises(InputError, match=r"`python train.py` makes one"):
-        script.load_networks([folder / "nowhere.npz"])
+        script.load_models([folder / "nowhere.npz"])

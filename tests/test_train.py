@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import train as script
-from src.data import Data, load_data, split
-from src.files import InputError
+from src.digits.data import Data, load_data, split
+from src.errors import InputError
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
+from src.network_file import load_network
 from src.utils import evaluate, scale
 from train import CHOICES, HISTORY_COLUMNS, RANGES, RECIPES, Config, recipe, train, training_step
 
@@ -360,7 +361,7 @@ def test_without_validation_and_test_images_everything_is_still_written(
     np.savez(path, x_train=digits.images[:100], y_train=digits.labels[:100])
     monkeypatch.setitem(RECIPES, "plain", {"validation_fraction": 0})
     run_main(monkeypatch, "--data", path, "--results", tmp_path, "--epochs", 1, "--hidden", *hidden)
-    network = NeuralNetwork.load(tmp_path / "train" / "network.npz")
+    network, _ = load_network(tmp_path / "train" / "network.npz")
     assert network.layer_sizes == [784, *hidden, 10]
     assert (tmp_path / "train" / "curves.png").stat().st_size > 1000
     metrics = json.loads((tmp_path / "train" / "metrics.json").read_text())
@@ -448,13 +449,9 @@ def test_the_files_tell_the_whole_run(finished, small_npz):
     data = load_data(small_npz)
     assert described["fingerprint"] == data.fingerprint()
     metrics = json.loads((folder / "metrics.json").read_text())
-    network = NeuralNetwork.load(folder / "network.npz")
+    network, metadata = load_network(folder / "network.npz")
     assert network.layer_sizes == [784, 12, 8, 10]
-    assert network.metadata == {
-        "preprocessing": "none",
-        "config": described["config"],
-        "metrics": metrics,
-    }
+    assert metadata == {"preprocessing": "none", "config": described["config"], "metrics": metrics}
     _, rows = split(300, 0.1, 4)
     last = read_csv(folder / "history.csv")[-1]
     found = evaluate(network, data.images[rows], data.labels[rows])
@@ -466,7 +463,7 @@ def test_the_files_tell_the_whole_run(finished, small_npz):
 
 def test_the_same_seed_gives_the_same_bits_in_a_fresh_process(two_runs):
     one, two = (folder / "out" / "train" for _, folder in two_runs)
-    parameters = [NeuralNetwork.load(folder / "network.npz").parameters for folder in (one, two)]
+    parameters = [load_network(folder / "network.npz")[0].parameters for folder in (one, two)]
     assert parameters[0].tobytes() == parameters[1].tobytes()
     histories = [without_times(read_csv(folder / "history.csv")) for folder in (one, two)]
     assert histories[0] == histories[1]

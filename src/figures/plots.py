@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
 
-from src.augmentation import AUGMENTATIONS, augment
 from src.diagnostics import confusion_matrix
+from src.digits.augmentation import AUGMENTATIONS, augment
 from src.files import replacing
 from src.model import NeuralNetwork
 from src.utils import scale
@@ -313,9 +313,8 @@ def plot_augmentations(path: Path, digit: np.ndarray, seen: np.ndarray, strength
     rng = np.random.default_rng(0)
     rows = {"as it is": np.repeat(digit, 10, axis=0), "preprocessed": np.repeat(seen, 10, axis=0)}
     for name in AUGMENTATIONS:
-        if name != "none":
-            drawn = [augment(scale(seen), name, strength, rng) for _ in range(10)]
-            rows[name.replace("_", ", ")] = np.reshape(drawn, (10, 28, 28)) * 255
+        drawn = [augment(scale(seen), name, strength, rng) for _ in range(10)]
+        rows[name.replace("_", ", ")] = np.reshape(drawn, (10, 28, 28)) * 255
     figure = Figure((8, 5))
     axes = figure.subplots()
     title = f"One digit under each augmentation, strength {strength:g}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from src.files import InputError
+from src.errors import InputError
 
 MAX_PIXELS = 64_000_000  # of a picture: a small file can unpack to more than the memory holds
 WORKING_SIDE = 400  # pixels of the longer side that everything here works on; 20 are needed

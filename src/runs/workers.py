@@ -21,7 +21,7 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from src.files import InputError
+from src.errors import InputError
 
 # joblib's advice at a stop: what was cancelled will be done again, as the sweep says itself
 warnings.filterwarnings("ignore", ".*tasks which were still being processed", UserWarning)

@@ -1,0 +1,42 @@
+"""A network on disk: one .npz without pickle, checked when it is read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from src.errors import InputError
+from src.files import read_npz, replacing
+from src.model import NeuralNetwork, count_parameters
+
+
+def save_network(path: str | Path, network: NeuralNetwork, metadata: dict | None = None) -> None:
+    """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON."""
+    header = {"version": 1, "layer_sizes": network.layer_sizes}
+    header |= {"activation": network.activation, "metadata": metadata or {}}
+    with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
+        np.savez(file, header=np.array(json.dumps(header)), parameters=network.parameters)
+
+
+def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
+    """The network and metadata that save_network wrote, to the same bits.
+
+    Raises InputError if the file is not sound.
+    """
+    arrays = read_npz(Path(path), ["header", "parameters"])
+    parameters = arrays["parameters"]
+    try:
+        header = json.loads(str(arrays["header"]))
+        if header["version"] != 1:
+            raise ValueError(f"its version is {header['version']!r}, not 1")
+        sizes, dtype = header["layer_sizes"], parameters.dtype
+        if parameters.shape != (count_parameters(sizes),):
+            raise ValueError(f"parameters has shape {parameters.shape} for layers {sizes}")
+        if dtype not in (np.float32, np.float64) or not np.isfinite(parameters).all():
+            raise ValueError(f"parameters are {dtype}, or not all of them finite")
+        network = NeuralNetwork(sizes, header["activation"], "zeros", dtype=dtype.type)
+        network.parameters[...] = parameters
+        metadata = dict(header["metadata"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: not a network that can be used: {error}") from error
+    return network, metadata
