@@ -41,7 +41,7 @@ from src.initializers import INITIALIZERS
 from src.losses import cross_entropy
 from src.model import NeuralNetwork, count_parameters
 from src.network_file import save_network
-from src.optimizers import SCHEDULES, add_weight_decay, learning_rate_at, sgd_step
+from src.optimizers import SCHEDULES, learning_rate_at, sgd_step
 from src.script import ArgumentParser, run_script
 from src.utils import batches, evaluate
 
@@ -208,11 +208,15 @@ def training_step(
     logits, cache = network.forward(x, config.dropout, rng)
     loss, d_logits = cross_entropy(logits, labels, config.label_smoothing)
     network.backward(d_logits, cache, out=gradient)
-    if config.weight_decay:
-        d_weights, _ = network.split(gradient)
-        add_weight_decay(d_weights, network.weights, config.weight_decay)
     sgd_step(
-        network.parameters, gradient, velocity, learning_rate, config.momentum, config.nesterov
+        network.parameters,
+        gradient,
+        velocity,
+        learning_rate,
+        config.momentum,
+        config.nesterov,
+        config.weight_decay,
+        network.weight_count,
     )
     return loss
 
