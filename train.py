@@ -52,7 +52,7 @@ from src.digits.preprocessing import PREPROCESSING
 from src.files import locked, make_writable, recover
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.optimizers import add_weight_decay, learning_rate_at, sgd_step
+from src.optimizers import learning_rate_at, sgd_step
 from src.runs.code_key import code_key
 from src.runs.config import Config, add_flags, given_flags
 from src.runs.folder import identity, write_run
@@ -79,11 +79,15 @@ def training_step(
     logits, cache = network.forward(x, config.dropout, rng)
     loss, d_logits = cross_entropy(logits, labels, config.label_smoothing)
     network.backward(d_logits, cache, out=gradient)
-    if config.weight_decay:
-        d_weights, _ = network.split(gradient)
-        add_weight_decay(d_weights, network.weights, config.weight_decay)
     sgd_step(
-        network.parameters, gradient, velocity, learning_rate, config.momentum, config.nesterov
+        network.parameters,
+        gradient,
+        velocity,
+        learning_rate,
+        config.momentum,
+        config.nesterov,
+        config.weight_decay,
+        network.weight_count,
     )
     return loss
 
