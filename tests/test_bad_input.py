@@ -21,7 +21,7 @@ from sample_csv import csv_text, digit_table
 
 from src.digits.data import Data, load_data, split
 from src.errors import InputError
-from src.files import make_writable, read_npz
+from src.files import read_npz
 from src.model import NeuralNetwork
 from src.network_file import load_network, save_network
 from train import Config, train
@@ -524,13 +524,6 @@ def test_numbers_of_numpy_become_plain_ones() -> None:
     assert config == Config(hidden=(3, 4), seed=5, dropout=0.5)
     assert type(config.seed) is int and type(config.dropout) is float
     assert json.dumps([config.hidden, config.seed, config.dropout]) == "[[3, 4], 5, 0.5]"
-
-
-def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_writable(tmp_path / "new" / "folder")
-    assert (tmp_path / "new" / "folder").is_dir()
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert_refused(lambda: make_writable(tmp_path / "new"), tmp_path / "new", "--results")
 
 
 # ----------------------------------------------------------------------- the whole script
