@@ -288,6 +288,10 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
         assert_refused(partial(load_data, path), path, "no such file")
         path.mkdir()
         assert_refused(partial(load_data, path), path, "is not a file")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     path = tmp_path / "pipe.csv"
     os.mkfifo(path)
     assert_refused(partial(load_data, path), path, "is not a file")

@@ -31,9 +31,17 @@ class Data:
 
     def fingerprint(self) -> str:
         """A short name for exactly these training digits, the same wherever they came from."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
-        digest.update(self.labels.astype(np.uint8).tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint(self.images, self.labels)
+
+    def test_fingerprint(self) -> str:
+        """The same for the test set."""
+        return fingerprint(self.test_images, self.test_labels)
+
+
+def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest.update(labels.astype(np.uint8).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def load_data(path: str | Path | None = None) -> Data:
@@ -61,10 +69,15 @@ def load_data(path: str | Path | None = None) -> Data:
     return Data(str(path), *training, *test)
 
 
+SPLIT_STREAM = 4  # weights are drawn from default_rng(seed), batches and more from streams 1 to 3
+
+
 def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Shuffle rows 0..count-1; the first `fraction` of them validate, the others train.
 
-    Returns (training rows, validation rows). Raises InputError if one would be empty.
+    The shuffling shares no random numbers with anything else that may have the same seed.
+    Returns (training rows, validation rows); with fraction 0 all train. Raises InputError if the
+    fraction is not 0 and leaves one side empty.
     """
     validation = round(count * fraction)
     if validation >= count or (fraction > 0 and validation == 0):
@@ -72,7 +85,7 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
             f"{count} digits cannot be split with validation_fraction={fraction}: "
             "each side needs at least one; give more digits or another fraction"
         )
-    rows = np.random.default_rng(seed).permutation(count)
+    rows = np.random.default_rng([seed, SPLIT_STREAM]).permutation(count)
     return rows[validation:], rows[:validation]
 
 
