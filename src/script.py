@@ -19,6 +19,17 @@ class ArgumentParser(argparse.ArgumentParser):
         raise InputError(f"{message}; --help tells more")
 
 
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """A type for argparse: whole numbers from low to high."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text}: give a whole number from {low} to {high:,}")
+        return int(text)
+
+    return parse
+
+
 def one_line(text: object) -> str:
     """A message on one line: control characters escaped, and its middle cut out if it is long."""
     words = " ".join(str(text).split())

@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 from sample_csv import csv_text, digit_table
 
-from src.digits.data import Data, load_data, split
+from src.digits.data import Data, load_data
 from src.errors import InputError
 from src.files import read_npz
 from src.model import NeuralNetwork
 from src.network_file import load_network, save_network
-from train import Config, train
+from src.runs.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 8
@@ -575,12 +575,3 @@ def test_a_script_ends_in_one_line_and_status_2(fault: str, digits: Data, tmp_pa
         assert piece in ended.stderr
     left = set(tmp_path.rglob("*")) - set(before)
     assert not [path for path in left if path.is_file()]
-
-
-def test_fewer_rows_than_a_batch_are_one_small_batch(digits: Data, tmp_path: Path) -> None:
-    (tmp_path / "few.csv").write_text(csv_text(digit_table(digits, 12)))
-    config = Config(epochs=1, batch_size=1000, hidden=(4,))
-    _, history = train(config, load_data(tmp_path / "few.csv"))
-    assert [row["epoch"] for row in history] == [0, 1]
-    with pytest.raises(InputError, match="12 digits cannot be split"):
-        split(12, 0.01, seed=0)

@@ -142,7 +142,7 @@ def test_a_column_that_cannot_be_the_label(header: bool, digits: Data, tmp_path:
         if header:
             assert load_data(path).labels.tolist() == digits.labels[:ROWS].tolist()
         else:
-            with pytest.raises(InputError, match="without a header the label comes first"):
+            with pytest.raises(InputError, match="without a header the label has to come first"):
                 read_csv(path)
 
 

@@ -123,22 +123,9 @@ def test_every_file_named_exists(page: str) -> None:
         if "/" in text and text.split("/")[0] in ours:
             assert (ROOT / text).exists(), f"{page}: {text}"
         elif re.fullmatch(r"\w+\.(py|toml)|requirements[\w-]*\.txt", text):
-            places = [
-                ROOT,
-                *(
-                    ROOT / name
-                    for name in (
-                        "src",
-                        "src/digits",
-                        "src/runs",
-                        "src/figures",
-                        "tests",
-                        "benchmarks",
-                        "data",
-                    )
-                ),
-            ]
-            assert any((place / text).exists() for place in places), f"{page}: {text}"
+            folders = ["", "src", *(f"src/{room}" for room in ("digits", "runs", "figures"))]
+            folders += ["tests", "benchmarks", "data"]
+            assert any((ROOT / folder / text).exists() for folder in folders), f"{page}: {text}"
 
 
 # ------------------------------------------------------------------------- functions and tests

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from src.digits.csv_reader import read_csv
+from src.digits.csv_reader import PIXELS, read_csv
 from src.errors import InputError
 from src.files import read_npz
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = ROOT / "data" / "mnist.npz"
-PIXELS = 784
 
 
 @dataclass(frozen=True)
@@ -31,17 +30,13 @@ class Data:
 
     def fingerprint(self) -> str:
         """A short name for exactly these training digits, the same wherever they came from."""
-        return fingerprint(self.images, self.labels)
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(self.labels.astype(np.uint8).tobytes())
+        return digest.hexdigest()[:16]
 
     def test_fingerprint(self) -> str:
         """The same for the test set."""
-        return fingerprint(self.test_images, self.test_labels)
-
-
-def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(images).data)
-    digest.update(labels.astype(np.uint8).tobytes())
-    return digest.hexdigest()[:16]
+        return Data("", self.test_images, self.test_labels, None, None).fingerprint()
 
 
 def load_data(path: str | Path | None = None) -> Data:
