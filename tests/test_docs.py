@@ -1,7 +1,4 @@
-"""What the documents speak of exists: files, figures, headings, functions, tests and commands.
-
-Also that their mathematics keeps to what GitHub renders.
-"""
+"""What the documents speak of exists: files, figures, headings, functions, tests and commands."""
 
 import ast
 import functools
@@ -126,22 +123,9 @@ def test_every_file_named_exists(page: str) -> None:
         if "/" in text and text.split("/")[0] in ours:
             assert (ROOT / text).exists(), f"{page}: {text}"
         elif re.fullmatch(r"\w+\.(py|toml)|requirements[\w-]*\.txt", text):
-            places = [
-                ROOT,
-                *(
-                    ROOT / name
-                    for name in (
-                        "src",
-                        "src/digits",
-                        "src/runs",
-                        "src/figures",
-                        "tests",
-                        "benchmarks",
-                        "data",
-                    )
-                ),
-            ]
-            assert any((place / text).exists() for place in places), f"{page}: {text}"
+            folders = ["", "src", *(f"src/{room}" for room in ("digits", "runs", "figures"))]
+            folders += ["tests", "benchmarks", "data"]
+            assert any((ROOT / folder / text).exists() for folder in folders), f"{page}: {text}"
 
 
 # ------------------------------------------------------------------------- functions and tests
@@ -215,30 +199,3 @@ def test_every_command_fits_its_script(page: str) -> None:
                 if word.startswith("-"):
                     break  # what follows is an option or its value
                 assert word in EXPERIMENTS or word == "NAME", f"{page}: {script} {word}"
-
-
-# --------------------------------------------------------------------------------- mathematics
-
-# what GitHub refuses, or what Markdown changes before the mathematics is read
-REFUSED = r"\\(newcommand|renewcommand|def|operatorname|mbox|phantom|class|style|href|require)\b"
-CHANGED = r"\\[^A-Za-z]|\]\(|\*|<\w|\}_[^\n]*\w_\{"
-
-
-@EVERY_PAGE
-def test_github_can_render_the_mathematics(page: str) -> None:
-    text = re.sub(r"`[^`\n]+`", "", prose(page))
-    displayed = re.findall(r"\$\$(.*?)\$\$", text, re.DOTALL)
-    inline = re.findall(r"\$([^$]*)\$", re.sub(r"\$\$.*?\$\$", "", text, flags=re.DOTALL))
-    fenced = re.findall(r"^```math\n(.*?)^```", read(page), re.MULTILINE | re.DOTALL)
-    assert re.sub(r"\$\$.*?\$\$", "", text, flags=re.DOTALL).count("$") % 2 == 0
-    for formula in [*displayed, *inline, *fenced]:
-        assert not re.search(REFUSED, formula), f"{page}: {formula}"
-        assert formula.count("{") == formula.count("}"), f"{page}: {formula}"
-        assert formula.count("\\left") - formula.count("\\leftarrow") == formula.count(
-            "\\right"
-        ) - formula.count("\\rightarrow"), f"{page}: {formula}"
-    for formula in [*displayed, *inline]:
-        assert not re.search(CHANGED, formula), f"{page}: {formula}"
-        assert "\n" not in formula, f"{page}: {formula}"
-    for formula in inline:
-        assert formula == formula.strip() != "", f"{page}: {formula!r}"
