@@ -1,6 +1,7 @@
 """Files that are whole or not there at all."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from src.errors import InputError
 
@@ -18,39 +20,96 @@ def replacing(path: Path) -> Iterator[Path]:
     """Write a file beside `path`, then rename it into place: a reader never sees half of it.
 
     with replacing(path) as temporary: write(temporary)
+
+    A link stays a link, and the file keeps its mode. Raises InputError if a folder, a device or a
+    pipe is in the way, and OSError with the path, which a full disk does not tell.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    target = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is not a file; give another name to write to")
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        os.replace(temporary, path)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise located(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def filling(folder: Path) -> Iterator[Path]:
-    """Fill a folder beside `folder`, then move its files in together; other files there stay.
+    """Fill a folder beside `folder`, then put it in its place: a reader never sees half of it.
 
-    If `folder` does not exist yet, it appears in one rename with everything in it.
+    with filling(folder) as new: write(new / "a.csv"); write(new / "b.csv")
+
+    What the last run wrote goes; other files in the folder stay. The caller holds a lock (`locked`)
+    and calls `recover` before it reads the folder.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
+    target = Path(os.path.realpath(folder))
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; give another name to write to")
+    new = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        temporary.mkdir()
-        yield temporary
-        if folder.exists():
-            for file in sorted(temporary.iterdir()):
-                os.replace(file, folder / file.name)
-        else:
-            os.rename(temporary, folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        recover(target)
+        new.mkdir()
+        yield new
+        (new / WRITTEN).write_text("\n".join(os.listdir(new)), encoding="utf-8")
+        if target.exists():
+            os.rename(target, target.with_name(f".{target.name}.old"))
+        os.rename(new, target)
     except OSError as error:
-        if error.errno and not error.filename:  # a full disk does not say where
-            error.filename = str(folder)
-        raise
+        raise located(error, folder) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        recover(target)
+
+
+WRITTEN = ".written"  # names the files in a folder that are ours, and that a new run may remove
+
+
+def recover(folder: Path) -> None:
+    """Finish or undo what a killed run has left undone of `filling`, and remove what it left."""
+    folder = Path(os.path.realpath(folder))
+    old = folder.with_name(f".{folder.name}.old")
+    if old.exists() and not folder.exists():  # killed between the two renames
+        os.rename(old, folder)
+    elif old.exists():
+        ours = set()
+        if (old / WRITTEN).exists():
+            ours = set((old / WRITTEN).read_text(encoding="utf-8").splitlines()) | {WRITTEN}
+        for path in old.iterdir():
+            if path.name not in ours and not os.path.lexists(folder / path.name):
+                os.rename(path, folder / path.name)
+        shutil.rmtree(old)
+    for partial in (*folder.parent.glob(f".{folder.name}.*.partial"), *folder.glob(".*.partial*")):
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink()
+
+
+def located(error: OSError, path: Path) -> OSError:
+    """The same error, saying what was to be written."""
+    return OSError(error.errno or errno.EIO, error.strerror or str(error), str(path))
+
+
+@contextlib.contextmanager
+def locked(path: Path, message: str) -> Iterator[None]:
+    """Hold the lock file `path`. Raises InputError(message) at once if another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(message) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.ndarray]:

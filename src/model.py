@@ -18,9 +18,9 @@ from src.initializers import INITIALIZERS
 class NeuralNetwork:
     """A fully connected network, from layer_sizes[0] inputs to layer_sizes[-1] logits.
 
-    All parameters live in one flat vector, `parameters` (P,); weights[i] and biases[i] are views of
-    it, on purpose: an optimizer that changes the vector has changed every layer. Without hidden
-    sizes, [784, 10] is softmax regression.
+    All parameters live in one flat vector, `parameters` (P,): the weights of all layers first, then
+    all biases. weights[i] and biases[i] are views of it, on purpose: an optimizer that changes the
+    vector has changed every layer. Without hidden sizes, [784, 10] is softmax regression.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class NeuralNetwork:
         self.activation, self.dtype = activation, dtype
         self.parameters: np.ndarray = np.zeros(count_parameters(self.layer_sizes), dtype)
         self.weights, self.biases = self.split(self.parameters)
+        self.weight_count = sum(weights.size for weights in self.weights)
         rng = np.random.default_rng(seed)
         for weights in self.weights:
             weights[...] = INITIALIZERS[initializer](rng, *weights.shape)
@@ -45,10 +46,12 @@ class NeuralNetwork:
         """Views of a vector (P,), parameters or their gradient: all weights, and all biases."""
         weights, biases, start = [], [], 0
         for fan_in, fan_out in pairwise(self.layer_sizes):
-            middle, end = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
-            weights.append(vector[start:middle].reshape(fan_in, fan_out))
-            biases.append(vector[middle:end])
+            end = start + fan_in * fan_out
+            weights.append(vector[start:end].reshape(fan_in, fan_out))
             start = end
+        for size in self.layer_sizes[1:]:
+            biases.append(vector[start : start + size])
+            start += size
         return weights, biases
 
     def forward(
@@ -59,13 +62,15 @@ class NeuralNetwork:
         With dropout, in training only, each hidden unit is silent with that probability and the
         others are scaled up, so that sums keep their mean (Srivastava et al., 2014).
         """
+        if dropout and rng is None:
+            raise ValueError("dropout needs a random generator, rng")
         activate, _ = ACTIVATIONS[self.activation]
         a, cache = x, []
         for weights, biases in zip(self.weights[:-1], self.biases[:-1]):
             z = a @ weights  # (N, D_in) @ (D_in, D_out) = (N, D_out)
             z += biases
             keep = None
-            if dropout and rng:
+            if dropout:
                 keep = (rng.random(z.shape, np.float32) >= dropout) / self.dtype(1 - dropout)
             cache.append((a, z, keep))
             a = activate(z)

@@ -9,10 +9,12 @@ from src.errors import InputError
 from src.files import read_npz, replacing
 from src.model import NeuralNetwork, count_parameters
 
+VERSION = 2  # since 2 all weights come before all biases
+
 
 def save_network(path: str | Path, network: NeuralNetwork, metadata: dict | None = None) -> None:
     """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON."""
-    header = {"version": 1, "layer_sizes": network.layer_sizes}
+    header = {"version": VERSION, "layer_sizes": network.layer_sizes}
     header |= {"activation": network.activation, "metadata": metadata or {}}
     with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
         np.savez(file, header=np.array(json.dumps(header)), parameters=network.parameters)
@@ -27,8 +29,8 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
     parameters = arrays["parameters"]
     try:
         header = json.loads(str(arrays["header"]))
-        if header["version"] != 1:
-            raise ValueError(f"its version is {header['version']!r}, not 1")
+        if header["version"] != VERSION:
+            raise ValueError(f"its version is {header['version']!r}, not {VERSION}; train it again")
         sizes, dtype = header["layer_sizes"], parameters.dtype
         if parameters.shape != (count_parameters(sizes),):
             raise ValueError(f"parameters has shape {parameters.shape} for layers {sizes}")

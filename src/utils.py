@@ -12,14 +12,13 @@ BLOCK = 2048  # images that are augmented at once
 
 
 def scale(images: np.ndarray, dtype: type = np.float32) -> np.ndarray:
-    """uint8 images 0-255 of any shape (N, ...) to rows (N, D) of `dtype` in [0, 1].
+    """Divide by 255: images of any shape (N, ...), pixels 0-255, to rows (N, D) in [0, 1].
 
     Unscaled pixels make the first pre-activations, and with them the gradient, a hundred times too
-    large. Floating-point images are taken as they are.
+    large.
     """
     x: np.ndarray = images.reshape(len(images), math.prod(images.shape[1:])).astype(dtype)
-    if images.dtype == np.uint8:
-        x *= dtype(1 / 255)
+    x *= dtype(1 / 255)
     return x
 
 

@@ -122,13 +122,14 @@ def test_backward_has_no_hidden_state():
 
 def test_weights_and_biases_are_views_of_one_vector():
     network = NeuralNetwork([3, 2, 4])
-    network.parameters[...] = np.arange(3 * 2 + 2 + 2 * 4 + 4)
+    network.parameters[...] = np.arange(3 * 2 + 2 * 4 + 2 + 4)
     np.testing.assert_array_equal(network.weights[0], [[0, 1], [2, 3], [4, 5]])
-    np.testing.assert_array_equal(network.biases[0], [6, 7])
-    np.testing.assert_array_equal(network.weights[1], [[8, 9, 10, 11], [12, 13, 14, 15]])
+    np.testing.assert_array_equal(network.weights[1], [[6, 7, 8, 9], [10, 11, 12, 13]])
+    np.testing.assert_array_equal(network.biases[0], [14, 15])
     np.testing.assert_array_equal(network.biases[1], [16, 17, 18, 19])
+    assert network.weight_count == 14
     network.weights[1][0, 0] = -1
-    assert network.parameters[8] == -1
+    assert network.parameters[6] == -1
     logits, _ = network.forward(np.zeros((1, 3), np.float32))
     network.parameters -= 1
     assert (network.forward(np.zeros((1, 3), np.float32))[0] != logits).all()
@@ -225,7 +226,8 @@ def test_dropout_spares_inputs_and_logits_and_is_off_at_prediction():
     assert logits.all()
     plain, _ = network.forward(x)
     assert (plain != logits).any()
-    np.testing.assert_array_equal(network.forward(x, 0.5)[0], plain)  # no generator, no dropout
+    with pytest.raises(ValueError, match="rng"):
+        network.forward(x, 0.5)
     np.testing.assert_array_equal(network.predict(x), plain.argmax(axis=1))
     np.testing.assert_array_equal(
         network.predict_probabilities(x), network.predict_probabilities(x)

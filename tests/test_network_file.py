@@ -47,7 +47,7 @@ def test_a_failing_save_leaves_the_old_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
 
 
-HEADER = {"version": 1, "layer_sizes": [4, 3], "activation": "relu", "metadata": {}}
+HEADER = {"version": 2, "layer_sizes": [4, 3], "activation": "relu", "metadata": {}}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ HEADER = {"version": 1, "layer_sizes": [4, 3], "activation": "relu", "metadata":
         (HEADER | {"activation": "swish"}, np.zeros(15)),
         (HEADER | {"layer_sizes": [4, "3"]}, np.zeros(15)),
         (HEADER | {"metadata": None}, np.zeros(15)),
-        ({"version": 1}, np.zeros(15)),
+        ({"version": 2}, np.zeros(15)),
         ([], np.zeros(15)),
         (HEADER, np.zeros(14)),
         (HEADER, np.full(15, np.nan)),
@@ -69,6 +69,13 @@ def test_unsound_networks_are_refused_with_the_name_of_the_file(tmp_path, header
     np.savez(path, header=np.array(json.dumps(header)), parameters=parameters)
     with pytest.raises(InputError, match=r"strange\.npz"):
         load_network(path)
+
+
+def test_a_file_with_the_older_order_of_parameters_is_refused(tmp_path):
+    header = np.array(json.dumps(HEADER | {"version": 1}))
+    np.savez(tmp_path / "old.npz", header=header, parameters=np.zeros(15))
+    with pytest.raises(InputError, match=r"old\.npz.*version is 1, not 2; train it again"):
+        load_network(tmp_path / "old.npz")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut off", b"text"])

@@ -3,9 +3,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.optimizers import SCHEDULES, add_weight_decay, learning_rate_at, sgd_step
+from src.optimizers import BLOCK, SCHEDULES, learning_rate_at, sgd_step
 
+KINDS = [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}]
 CURVATURE = np.array([1.0, 0.3, 4.0])
 
 
@@ -59,7 +61,7 @@ def test_nesterov_is_the_look_ahead_form():
         np.testing.assert_allclose(v, 0.9 * velocity, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}])
+@pytest.mark.parametrize("options", KINDS)
 def test_a_step_on_the_vector_moves_the_layers_and_stays_float32(options):
     network = NeuralNetwork([4, 3, 2])
     weights = network.weights[1].copy()
@@ -71,19 +73,82 @@ def test_a_step_on_the_vector_moves_the_layers_and_stays_float32(options):
     np.testing.assert_array_equal(gradient, 0.25)
 
 
-def test_weight_decay_adds_to_weights_only():
+def test_weight_decay_draws_weights_towards_0_and_leaves_biases():
     network = NeuralNetwork([4, 3, 2], seed=1)
     network.biases[0][...] = 5
-    parameters = network.parameters.copy()
-    gradient = np.ones_like(parameters)
-    d_weights, d_biases = network.split(gradient)
-    add_weight_decay(d_weights, network.weights, 0.5)
-    for d_w, w in zip(d_weights, network.weights, strict=True):
-        np.testing.assert_array_equal(d_w, 1 + np.float32(0.5) * w)
-    for d_b in d_biases:
-        np.testing.assert_array_equal(d_b, 1)
-    np.testing.assert_array_equal(network.parameters, parameters)
-    assert gradient.dtype == np.float32
+    weights = [w.copy() for w in network.weights]
+    gradient, velocity = np.zeros_like(network.parameters), np.zeros_like(network.parameters)
+    step = (network.parameters, gradient, velocity, 0.5)
+    sgd_step(*step, weight_decay=0.25, weight_count=network.weight_count)
+    for after, before in zip(network.weights, weights, strict=True):
+        np.testing.assert_array_equal(after, before - np.float32(0.5) * (np.float32(0.25) * before))
+    np.testing.assert_array_equal(network.biases[0], 5)
+    assert not network.biases[1].any()
+    assert {a.dtype for a in (network.parameters, gradient)} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("weight_count", [7, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
+def test_a_step_in_blocks_is_that_of_each_parameter_alone(options, weight_count):
+    rng = np.random.default_rng(0)
+    p, g, v = rng.normal(size=(3, 2 * BLOCK + 100)).astype(np.float32)
+    places = [0, 6, 7, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 4, 2 * BLOCK + 5, len(p) - 1]
+    expected = []
+    for place in places:
+        one = [array[place : place + 1].copy() for array in (p, g, v)]
+        sgd_step(*one, 0.1, **options, weight_decay=0.5, weight_count=int(place < weight_count))
+        expected.append(one)
+    sgd_step(p, g, v, 0.1, **options, weight_decay=0.5, weight_count=weight_count)
+    found = np.array([array[places] for array in (p, g, v)])
+    np.testing.assert_array_equal(found, np.array(expected)[:, :, 0].T)
+
+
+@pytest.mark.parametrize("options", KINDS[1:])
+@pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
+def test_a_velocity_fades_without_becoming_subnormal_and_one_of_0_stays_0(options, momentum):
+    p, g = np.zeros(4, np.float32), np.zeros(4, np.float32)
+    v = np.array([1, -1, 1e-20, 0], np.float32)
+    for _ in range(10_000):
+        sgd_step(p, g, v, 0.1, **options | {"momentum": momentum})
+        assert (np.abs(v[v != 0]) >= np.finfo(np.float32).smallest_normal).all()
+    assert (np.abs(v) < 1e-30).all()
+    assert (p[3], v[3]) == (0, 0)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("initializer", ["he_uniform", "zeros"])
+def test_fifty_steps_are_those_of_pytorch(initializer, nesterov):
+    """In float64, with a silent ReLU layer among others: where PyTorch stands still, so must we."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(50, 20, 12)), rng.integers(0, 5, (50, 20))
+    network = NeuralNetwork([12, 9, 8, 7, 5], initializer=initializer, dtype=np.float64)
+    network.weights[1][...] = -1  # inputs are not negative, so layer 2 is silent for ever
+    layers = []
+    for weights, biases in zip(network.weights, network.biases):
+        layers += [torch.nn.Linear(*weights.shape, dtype=torch.float64), torch.nn.ReLU()]
+        layers[-2].weight.data = torch.from_numpy(weights.T.copy())
+        layers[-2].bias.data = torch.from_numpy(biases.copy())
+    model = torch.nn.Sequential(*layers[:-1])
+    decay = 0.01  # PyTorch's own decay would include the biases
+    groups = [{"params": [p for p in model.parameters() if p.ndim == 2], "weight_decay": decay}]
+    groups.append({"params": [p for p in model.parameters() if p.ndim == 1]})
+    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=nesterov)
+    gradient, velocity = np.empty_like(network.parameters), np.zeros_like(network.parameters)
+    for batch, y in zip(x, labels):
+        logits, cache = network.forward(batch)
+        network.backward(cross_entropy(logits, y)[1], cache, out=gradient)
+        step = (network.parameters, gradient, velocity, 0.1, 0.9, nesterov)
+        sgd_step(*step, decay, network.weight_count)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(
+            model(torch.from_numpy(batch)), torch.from_numpy(y)
+        ).backward()
+        optimizer.step()
+    for layer, weights, biases in zip(layers[0::2], network.weights, network.biases):
+        np.testing.assert_allclose(weights, layer.weight.detach().numpy().T, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(biases, layer.bias.detach().numpy(), rtol=0, atol=1e-12)
+    assert not network.biases[0].any() and not network.biases[2].any()
 
 
 # ------------------------------------------------------------------------------- schedules

@@ -28,8 +28,8 @@ def test_scale(dtype):
     assert images[1, 27, 27] == 255
 
 
-def test_scale_takes_floats_as_they_are_and_no_images_at_all():
-    np.testing.assert_array_equal(scale(np.full((1, 2, 2), 7.5)), np.full((1, 4), 7.5))
+def test_scale_divides_floats_by_255_too_and_takes_no_images_at_all():
+    np.testing.assert_array_equal(scale(np.full((1, 2, 2), 255.0)), np.ones((1, 4)))
     assert scale(np.empty((0, 28, 28), np.uint8)).shape == (0, 784)
 
 

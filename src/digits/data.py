@@ -35,6 +35,9 @@ class Data:
         digest.update(self.labels.astype(np.uint8).tobytes())
         return digest.hexdigest()[:16]
 
+    def test_fingerprint(self) -> str:
+        return Data("", self.test_images, self.test_labels, None, None).fingerprint()
+
 
 def load_data(path: str | Path | None = None) -> Data:
     """Read `path`, else train.csv in the project root if it is there, else the embedded MNIST."""

@@ -1,39 +1,36 @@
 """Many independent calls, on all cores or on a Dask cluster, with a sign of life from each.
 
-It knows nothing of networks. joblib does the work: its loky backend starts the worker processes,
-keeps them to one BLAS thread each and maps large arrays into memory once, shared by all of them.
+It knows nothing of networks. The code of this project travels to the workers by value, so that
+what runs there is what was loaded here, whatever has been edited since; so do the arrays.
 """
 
-import asyncio
+import collections
 import contextlib
+import functools
+import math
 import os
+import pickle
+import queue
 import signal
+import subprocess
 import sys
-import tempfile
 import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import joblib
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+import cloudpickle
 
-from src.errors import InputError
+from src.runs.cluster import on_cluster
+from src.runs.tasks import FAULT, RESULT, START, STEP, Report, TaskFailed, call, follow, reason
 
-# joblib's advice at a stop: what was cancelled will be done again, as the sweep says itself
-warnings.filterwarnings("ignore", ".*tasks which were still being processed", UserWarning)
+__all__ = ["START", "STEP", "TaskFailed", "jobs_possible", "run_tasks"]
 
-POLL_SECONDS = 0.25
-START, STEP = "start", "step"  # what a task reports: once, and after each of its steps
-
-Report = Callable[[str, str], None]  # (key of the task, START or STEP)
-
-
-class TaskFailed(Exception):
-    """Why a task has no result, in one line."""
+DEATHS = 5  # of one worker in a row, without a task taken, are too many
+ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 
 
 def run_tasks(
@@ -43,185 +40,179 @@ def run_tasks(
     jobs: int,
     scheduler: str | None = None,
     on_report: Report = lambda key, what: None,
+    by_value: Sequence[ModuleType] = (),
 ) -> Iterator[tuple[str, Any]]:
     """Call function(step, *task, *shared) for every task and yield (key, result) as they finish.
 
-    `function` calls step() now and then, which reaches `on_report` here. It should be defined in an
-    importable module. The arrays in `shared` are sent to each worker once. A task that raises
-    yields a TaskFailed in place of its result, and so does one whose worker is killed under it,
-    tried again alone, and killed once more; the others go on.
+    `function` calls step() now and then, which reaches `on_report` here. It runs in worker
+    processes, at most `jobs`, or on the Dask cluster at `scheduler`. The code of this package and
+    of the modules in `by_value` is sent along; other modules are imported there. A task that raises
+    yields a TaskFailed in place of its result, and so does one whose worker is killed under it
+    twice; the others go on. Raises InputError if workers cannot be had.
     """
+    for module in (sys.modules[__name__.partition(".")[0]], *by_value):
+        cloudpickle.register_pickle_by_value(module)
+    job = cloudpickle.dumps(functools.partial(call, function, shared))
+    pickled = {key: cloudpickle.dumps(task) for key, task in tasks.items()}
     if scheduler:
-        yield from on_cluster(function, tasks, shared, scheduler, on_report)
+        yield from on_cluster(pickled, job, scheduler, on_report)
         return
-    remaining, suspects = dict(tasks), {}
-    while remaining:
-        running: set[str] = set()
-
-        def note(key: str, what: str, running: set[str] = running) -> None:
-            running.add(key)
-            on_report(key, what)
-
-        try:
-            for key, result in on_this_machine(function, dict(remaining), shared, jobs, note):
-                del remaining[key]
-                running.discard(key)
-                yield key, result
-        except TerminatedWorkerError:
-            if not running & set(remaining):
-                raise
-            suspects.update({key: remaining.pop(key) for key in running & set(remaining)})
-    for key, task in suspects.items():
-        try:
-            # jobs=2, because joblib would run a single job in this very process
-            yield from on_this_machine(function, {key: task}, shared, 2, on_report)
-        except TerminatedWorkerError:
-            yield key, TaskFailed("its worker was killed twice; was there too little memory?")
+    suspects = {}
+    for key, result in in_processes(pickled, job, jobs, on_report):
+        if result is KILLED:
+            suspects[key] = pickled[key]
+        else:
+            yield key, result
+    for key, task in suspects.items():  # alone: perhaps two at once were too much for the memory
+        for _, result in in_processes({key: task}, job, 1, on_report):
+            yield key, TaskFailed("its worker was killed twice") if result is KILLED else result
 
 
-def on_this_machine(
-    function: Callable, tasks: dict[str, tuple], shared: tuple, jobs: int, on_report: Report
+def jobs_possible() -> int:
+    """How many cores this process may use: those it is bound to, within its container's share."""
+    bound = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # not in a container, or without a limit
+        share, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, math.ceil(int(share) / int(period)))
+    return cores
+
+
+KILLED = object()  # in place of the result of a task whose worker died under it
+
+# A worker is a Python that is told everything through its stdin and answers on its stdout. When we
+# end, in whatever way, its stdin ends, and so does it. No file is ever written.
+WORKER = """
+import os, pickle, sys
+try:
+    sys.path[:], server = pickle.load(sys.stdin.buffer)
+    serve = pickle.loads(server)
+except Exception:  # our parent is gone
+    os._exit(1)
+serve()
+"""
+
+
+def in_processes(
+    tasks: dict[str, bytes], job: bytes, jobs: int, on_report: Report
 ) -> Iterator[tuple[str, Any]]:
-    """One round on local processes. Raises TerminatedWorkerError if a worker is killed."""
-    with tempfile.TemporaryDirectory() as folder, reading_reports(Path(folder), on_report) as path:
-        calls = (
-            joblib.delayed(call)(function, key, str(path), os.getpid(), task, *shared)
-            for key, task in tasks.items()
+    """Run job(task, tell) for each of the pickled tasks; yield (key, result or KILLED)."""
+    greeting = pickle.dumps((sys.path, cloudpickle.dumps(serve)))
+    waiting, stop = collections.deque(tasks.items()), threading.Event()
+    events: queue.SimpleQueue = queue.SimpleQueue()
+    processes: list[subprocess.Popen] = []
+
+    def start() -> subprocess.Popen:
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-c", WORKER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=os.environ | ONE_THREAD,  # whatever is set outside
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C
+            )
         )
-        finished = False
-        try:
-            watch = {"initializer": end_with, "initargs": (os.getpid(),)}
-            with joblib.parallel_config("loky", inner_max_num_threads=1, **watch):
-                parallel = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)
-            yield from parallel(calls)
-            finished = True
-        finally:
-            if not finished and jobs > 1:  # stopped or broken: leave no process behind
-                get_reusable_executor().shutdown(wait=False, kill_workers=True)
+        if stop.is_set():  # too late for whoever went through the list
+            processes[-1].kill()
+        return processes[-1]
 
-
-def end_with(parent: int) -> None:
-    """In a worker, at its start: a thread that ends it when its parent has died, even if idle."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)  # nobody waits for its results
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def call(
-    function: Callable, key: str, reports: str | None, parent: int, task: tuple, *shared: Any
-) -> tuple[str, Any]:
-    """In a worker: run one task and return (key, result). A fault becomes a TaskFailed."""
-    on_cluster = reports is None
-    if not on_cluster and os.getpid() != parent:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who ends us
-
-    def report(what: str) -> None:
-        if reports is None:
-            from distributed import get_worker
-
-            get_worker().log_event(TOPIC, (key, what))
-            return
-        with open(reports, "a", encoding="utf-8") as file:
-            file.write(f"{key} {what}\n")
-
-    report(START)
+    arguments = (start, (greeting, job), waiting, events, stop)
+    threads = [
+        threading.Thread(target=keep_busy, args=arguments, daemon=True)
+        for _ in range(max(1, min(jobs, len(tasks))))
+    ]
     try:
-        return key, function(lambda: report(STEP), *task, *shared)
-    except InputError as error:
-        return key, TaskFailed(str(error))
-    except MemoryError as error:
-        return key, TaskFailed(f"out of memory: {error}")
-
-
-@contextlib.contextmanager
-def reading_reports(folder: Path, on_report: Report) -> Iterator[Path]:
-    """A file to which workers append `key what` lines; a thread passes them to on_report."""
-    path = folder / "reports.txt"
-    path.touch()
-    stop = threading.Event()
-
-    def follow() -> None:
-        with open(path, encoding="utf-8") as file:
-            last = False
-            while not last:
-                last = stop.wait(POLL_SECONDS)  # once more after the end, for what came last
-                for line in file:
-                    key, what = line.rstrip("\n").rsplit(" ", 1)
-                    on_report(key, what)
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield path
+        for thread in threads:
+            thread.start()
+        yield from follow(events, len(tasks), on_report)
     finally:
         stop.set()
-        thread.join()
+        for process in list(processes):
+            process.kill()
+        for thread in threads:
+            if thread.ident:  # it was started
+                thread.join()
 
 
-TOPIC = "mnist-sweep"
+def keep_busy(
+    start: Callable[[], Any],
+    code: tuple[bytes, bytes],
+    waiting: collections.deque,
+    events: queue.SimpleQueue,
+    stop: threading.Event,
+) -> None:
+    """A thread of ours for each worker: give it task after task, and start another if it dies."""
+    if hasattr(signal, "pthread_sigmask"):  # inherited: Ctrl-C is for us, who then end the worker
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    worker, deaths = None, 0
+    while not stop.is_set():
+        try:
+            key, task = waiting.popleft()
+        except IndexError:
+            break
+        started = False
+        try:
+            if worker is None:
+                worker = start()
+                for part in code:
+                    worker.stdin.write(part)
+            pickle.dump(task, worker.stdin)
+            worker.stdin.flush()
+            what, value = pickle.load(worker.stdout)
+            while what in (START, STEP):
+                started, deaths = True, 0
+                events.put((key, what, None))
+                what, value = pickle.load(worker.stdout)
+            events.put((key, what, cloudpickle.loads(value) if what == RESULT else value))
+        except (OSError, EOFError, pickle.UnpicklingError) as error:  # it was killed
+            end(worker)
+            worker = None
+            if started:
+                events.put((key, RESULT, KILLED))
+                continue
+            waiting.appendleft((key, task))
+            deaths += 1
+            if deaths == DEATHS:
+                why = f": {error}" if str(error) else ""
+                events.put((key, FAULT, f"worker processes die before they take a task{why}"))
+                break
+    end(worker)
 
 
-class ByValue:
-    """A function pickled with its code, for workers that cannot import it."""
-
-    def __init__(self, function: Callable) -> None:
-        import cloudpickle
-
-        self.pickled = cloudpickle.dumps(function)
-
-    def __call__(self, *arguments: Any) -> Any:
-        raise NotImplementedError("what arrives at a worker is the function itself")
-
-    def __reduce__(self) -> tuple:
-        import cloudpickle
-
-        return cloudpickle.loads, (self.pickled,)
+def end(worker: Any) -> None:
+    """End a worker process, if there is one, and leave no zombie and no open pipe."""
+    if worker is not None:
+        worker.kill()
+        for pipe in (worker.stdin, worker.stdout):
+            with contextlib.suppress(OSError):  # what it did not read any more
+                pipe.close()
+        worker.wait()
 
 
-def on_cluster(
-    function: Callable, tasks: dict[str, tuple], shared: tuple, scheduler: str, on_report: Report
-) -> Iterator[tuple[str, Any]]:
-    """The same on a Dask cluster, through joblib's Dask backend.
+def serve() -> None:
+    """In a worker: run the tasks that arrive on stdin, until that ends."""
+    channel, sys.stdout = sys.stdout.buffer, sys.stderr  # print() must not garble the answers
 
-    Its workers need no checkout: the code of this project travels with the calls, so what runs
-    there is what stands here. The arrays are copied to every worker, so that any one may die; Dask
-    then gives its tasks to another.
-    """
+    def tell(what: str, value: Any = None) -> None:
+        try:
+            pickle.dump((what, value), channel)
+            channel.flush()
+        except OSError:  # nobody listens any more
+            os._exit(1)
+
+    def listen() -> None:
+        while True:
+            try:
+                inbox.put(pickle.load(sys.stdin.buffer))
+            except Exception:  # the end, or half a message
+                os._exit(1)
+
     try:
-        import cloudpickle
-        from distributed import Client
-        from joblib._dask import DaskDistributedBackend
-    except ImportError:
-        raise InputError(
-            "--scheduler needs Dask; install it with: pip install -r requirements-dask.txt"
-        ) from None
-    import src
-
-    class Cluster(DaskDistributedBackend):
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            # with a single core there, joblib would run everything here
-            return max(2, super().effective_n_jobs(n_jobs))
-
-    try:
-        client = Client(scheduler, timeout=10, set_as_default=False)
-        client.wait_for_workers(1, timeout=10)
-    except (OSError, ValueError, asyncio.TimeoutError) as error:
-        raise InputError(f"no Dask scheduler with workers at {scheduler} ({error})") from error
-    with client:
-        for module in (src, sys.modules["train"], sys.modules[function.__module__]):
-            cloudpickle.register_pickle_by_value(module)
-        client.subscribe_topic(TOPIC, lambda event: on_report(*event[1]))
-        call_there, function_there = ByValue(call), ByValue(function)
-        with joblib.parallel_config(Cluster(client=client, scatter=list(shared))):
-            # all tasks at once, so that workers that join later find some
-            parallel = joblib.Parallel(
-                return_as="generator_unordered", batch_size=1, pre_dispatch="all"
-            )
-            yield from parallel(
-                joblib.delayed(call_there)(function_there, key, None, 0, task, *shared)
-                for key, task in tasks.items()
-            )
+        job = cloudpickle.load(sys.stdin.buffer)
+    except Exception as error:
+        tell(FAULT, f"a worker process cannot load the code: {reason(error)}")
+        os._exit(1)
+    inbox: queue.SimpleQueue = queue.SimpleQueue()
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        tell(RESULT, job(inbox.get(), tell))

@@ -1,0 +1,109 @@
+"""From a question in the table of experiments.py to the configurations that answer it."""
+
+import dataclasses
+import itertools
+
+from src.errors import InputError
+from src.runs.config import Config
+from src.runs.recipes import recipe
+
+ANSWERS = ("ranking", "cost", "signal", "grid")  # the figure that answers the question
+KEYS = ("question", "configurations", "baseline", "answer", "score_test", "failures")
+LONGEST_LABEL = 40
+
+
+def grid(**values: list) -> dict[str, dict]:
+    """All combinations of the values of some hyperparameters: label -> changes.
+
+    grid(learning_rate=[0.03, 0.1], batch_size=[32, 64]) makes four configurations.
+    """
+    return {
+        ", ".join(map(value_text, values, combination)): dict(zip(values, combination))
+        for combination in itertools.product(*values.values())
+    }
+
+
+def value_text(name: str, value: object) -> str:
+    """A hyperparameter in a label: relu, batch_size 32, 128-64, none."""
+    if isinstance(value, (list, tuple)):
+        return "-".join(map(str, value)) or "none"
+    return value if isinstance(value, str) else f"{name} {value:g}"
+
+
+def configurations(
+    name: str, table: dict[str, dict], baseline: dict, seeds: int, epochs: int | None
+) -> dict[str, list[Config]]:
+    """The configurations of an experiment: label -> one config a seed.
+
+    Each is given by its changes to `baseline` and to the experiment's own baseline. Raises
+    InputError for whatever is wrong with the table, before anything is trained.
+    """
+    if name not in table:
+        raise InputError(f"there is no experiment {name!r}; there are: {', '.join(table)}")
+    experiment, where = table[name], f"experiment {name!r}"
+    for key in experiment:
+        if key not in KEYS:
+            raise InputError(f"{where}: {key!r} is not one of {', '.join(KEYS)}")
+    changes_of = experiment.get("configurations")
+    if not isinstance(experiment.get("question"), str) or not isinstance(changes_of, dict):
+        raise InputError(f"{where}: needs a question, and configurations: label -> changes")
+    if not changes_of:
+        raise InputError(f"{where}: has no configurations")
+    if experiment.get("answer", "ranking") not in ANSWERS:
+        raise InputError(f"{where}: answer is one of {', '.join(ANSWERS)}")
+    if experiment.get("failures", "unexpected") not in ("expected", "unexpected"):
+        raise InputError(f"{where}: failures is expected or unexpected")
+    found = {}
+    for label, changes in changes_of.items():
+        if not isinstance(label, str) or not label.isprintable() or not label.strip():
+            raise InputError(f"{where}: the label {label!r} is not a line of text")
+        if len(label) > LONGEST_LABEL:
+            raise InputError(
+                f"{where}: the label {label[:20]!r}... is longer than {LONGEST_LABEL} characters"
+            )
+        if not isinstance(changes, dict):
+            raise InputError(f"{where}, configuration {label!r}: give a dict of changes")
+        try:
+            config = changed(Config(), baseline)
+            config = changed(changed(config, experiment.get("baseline", {})), changes)
+            if epochs is not None:
+                config = config.with_(epochs=epochs)
+            found[label] = [config.with_(seed=config.seed + number) for number in range(seeds)]
+        except InputError as error:
+            raise InputError(f"{where}, configuration {label!r}: {error}") from None
+    if len({file_name(label) for label in found}) < len(found):
+        raise InputError(f"{where}: two labels would give the same file name")
+    if experiment.get("answer") == "grid" and len(what_differs(found)) != 2:
+        raise InputError(f"{where}: a grid needs two hyperparameters that differ")
+    return found
+
+
+def changed(config: Config, changes: dict) -> Config:
+    """The config with changes made to it; {"recipe": NAME} begins anew from that recipe."""
+    if "recipe" in changes:
+        config = recipe(changes["recipe"])
+    rest = {str(name): value for name, value in changes.items() if name != "recipe"}
+    return config.with_(**rest)
+
+
+def file_name(label: str) -> str:
+    """The label of a configuration, as far as it can stand in a file's name."""
+    return "curves_" + "".join(c if c.isalnum() or c in "-." else "_" for c in label) + ".png"
+
+
+def what_differs(found: dict[str, list[Config]]) -> list[str]:
+    """The hyperparameters, the seed aside, in which the configurations differ."""
+    firsts = [configs[0] for configs in found.values()]
+    names = [each.name for each in dataclasses.fields(Config) if each.name != "seed"]
+    return [name for name in names if len({getattr(config, name) for config in firsts}) > 1]
+
+
+def is_ordered(found: dict[str, list[Config]]) -> bool:
+    """Whether the configurations are a rising or falling series of one number."""
+    differs = what_differs(found)
+    if len(differs) != 1 or len(found) < 3:
+        return False
+    values = [getattr(configs[0], differs[0]) for configs in found.values()]
+    if not all(isinstance(value, (int, float)) for value in values):
+        return False
+    return values == sorted(values) or values == sorted(values, reverse=True)
