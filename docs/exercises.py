@@ -1,0 +1,146 @@
+"""Make the mistakes of docs/exercises.md in a copy of the code, and draw what becomes of training.
+
+python docs/exercises.py           # all eight figures, in about two minutes
+python docs/exercises.py 2 7       # the second and the seventh
+
+The mistakes are written down on that page only; this script reads them, and so does a test.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NEEDED = ["src", "tests", "data", "docs", "train.py", "experiments.py", "pyproject.toml"]
+EPOCHS = 10
+
+# Trains the network of `python train.py` in the current folder and prints each epoch as JSON.
+TRAINING = f"""
+import json
+from src.digits.data import EMBEDDED, load_data
+from train import HISTORY_COLUMNS, Config, train
+
+def show(row):
+    print(json.dumps({{name: row[name] for name in HISTORY_COLUMNS}}), flush=True)
+
+train(Config(epochs={EPOCHS}), load_data(EMBEDDED), show)
+"""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """In `file`, the line `old` becomes `new`; then `test` (file::name) fails."""
+
+    title: str
+    figure: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+def read_exercises() -> list[Exercise]:
+    """The exercises of the page, in its order: a heading, a diff, a figure and a test each."""
+    page = (ROOT / "docs" / "exercises.md").read_text(encoding="utf-8")
+    found = []
+    for section in re.findall(r"^## \d.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL):
+        parts = [
+            r"^## \d\. (?P<title>[^\n]+)$",
+            r"^```diff\n--- (?P<file>\S+)\n-(?P<old> [^\n]*)\n\+(?P<new> [^\n]*)\n```$",
+            r"\]\((?P<figure>figures/exercise_\w+\.png)\)",
+            r"\[`(?P<name>test_\w+)`\]\(\.\./(?P<tests>tests/\w+\.py)\)",
+        ]
+        match = re.search(".*?".join(parts), section, re.MULTILINE | re.DOTALL)
+        if match is None:
+            raise ValueError(f"docs/exercises.md: no diff, figure and test in {section[:40]!r}")
+        fields = match.groupdict()
+        test = f"{fields.pop('tests')}::{fields.pop('name')}"
+        found.append(Exercise(**fields, test=test))
+    return found
+
+
+def copy_code(folder: Path) -> None:
+    """Copy the code, its tests and the data, so that no mistake is made in the original."""
+    for name in NEEDED:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "figures" if name == "docs" else "")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+
+
+def make_mistake(folder: Path, exercise: Exercise) -> str:
+    """Change the line in the copy, and return the file's text from before.
+
+    ValueError if the file does not hold the line exactly once.
+    """
+    path = folder / exercise.file
+    before = path.read_text(encoding="utf-8")
+    if (count := before.splitlines().count(exercise.old)) != 1:
+        raise ValueError(f"{exercise.file} holds {exercise.old.strip()!r} {count} times, not once")
+    after = before.replace(f"\n{exercise.old}\n", f"\n{exercise.new}\n")
+    path.write_text(after, encoding="utf-8")
+    return before
+
+
+def train_in(folder: Path) -> dict[str, list[float]]:
+    """The history of a run with the code in this folder, as far as the run got, by column."""
+    command = [sys.executable, "-c", TRAINING]
+    printed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    rows = [json.loads(line) for line in printed.stdout.splitlines()]
+    if not rows:
+        raise RuntimeError(printed.stderr)
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def draw(path: Path, title: str, right: dict, wrong: dict) -> None:
+    """Loss and accuracy of the code as it is, and of the code with the mistake."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), dpi=110, layout="constrained")
+    figure.suptitle(title, fontsize=12)
+    for history, colour, name in ((right, "#777777", "as it is"), (wrong, "#d55e00", "changed")):
+        for axis, what, factor in zip(axes, ("loss", "accuracy"), (1, 100)):
+            for part, style in (("train", "--"), ("validation", "-")):
+                values = [factor * value for value in history[f"{part}_{what}"]]
+                label = f"{name}, {part}"
+                axis.plot(history["epoch"], values, style, color=colour, lw=1.8, label=label)
+                if (last := history["epoch"][-1]) < EPOCHS and part == "validation":
+                    axis.plot(last, values[-1], "X", color=colour, ms=10)
+                    where = {"xytext": (12, 0), "textcoords": "offset points", "va": "center"}
+                    axis.annotate(f"fails in epoch {last + 1}", (last, values[-1]), **where)
+    axes[0].set(xlabel="epoch", ylabel="loss", yscale="log", xlim=(0, EPOCHS))
+    axes[1].set(xlabel="epoch", ylabel="accuracy, %", xlim=(0, EPOCHS))
+    axes[1].legend(fontsize=9)
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def main() -> None:
+    exercises = list(enumerate(read_exercises(), start=1))
+    wanted = [int(number) for number in sys.argv[1:]] or [number for number, _ in exercises]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy_code(folder)
+        right = train_in(folder)
+        for number, exercise in exercises:
+            if number in wanted:
+                before = make_mistake(folder, exercise)
+                wrong = train_in(folder)
+                (folder / exercise.file).write_text(before, encoding="utf-8")
+                draw(ROOT / "docs" / exercise.figure, exercise.title, right, wrong)
+                print(f"{number}. {exercise.title}: docs/{exercise.figure}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
