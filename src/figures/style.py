@@ -172,7 +172,12 @@ def label_ends(
     for (text, value, (ink, dashes, marker)), start, end in zip(ends, starts, places):
         shared: dict[str, Any] = {"color": ink, "clip_on": False, "transform": axes.transAxes}
         if np.isfinite(value):
-            line: dict = {"ls": dashes, "marker": marker if marks else None, "ms": 5, "markevery": [2]}
+            line: dict = {
+                "ls": dashes,
+                "marker": marker if marks else None,
+                "ms": 5,
+                "markevery": [2],
+            }
             axes.plot([1.005, 1.04, 1.065], [start, end, end], lw=0.9, **line, **shared)
         size = min(8.5, 60 * gap * height)
         axes.text(1.09 if marks else 1.075, end, text, va="center", size=size, **shared)
