@@ -498,7 +498,7 @@ CONFIG_FAULTS: list[tuple[str, object, str]] = [
     ("seed", 2**32, "whole number from 0 to 4,294,967,295"),
     ("hidden", 128, "list of whole numbers"),
     ("hidden", None, "list of whole numbers"),
-    ("hidden", "128", "whole numbers from 1 to 10,000"),
+    ("hidden", "128", "list of whole numbers"),
     ("hidden", (128, 0), "whole numbers from 1 to 10,000"),
     ("hidden", (128, -5), "whole numbers from 1 to 10,000"),
     ("hidden", (12.5,), "whole numbers from 1 to 10,000"),
@@ -518,7 +518,7 @@ def test_faulty_hyperparameter(name: str, value: object, piece: str) -> None:
 
 
 def test_unknown_hyperparameter() -> None:
-    with pytest.raises(InputError, match=r"'leraning_rate' is no hyperparameter; .*learning_rate"):
+    with pytest.raises(InputError, match=r"no hyperparameter 'leraning_rate'.*learning_rate"):
         Config().with_(leraning_rate=0.1)
 
 
@@ -574,4 +574,4 @@ def test_a_script_ends_in_one_line_and_status_2(fault: str, digits: Data, tmp_pa
     for piece in pieces:
         assert piece in ended.stderr
     left = set(tmp_path.rglob("*")) - set(before)
-    assert not [path for path in left if path.is_file()]
+    assert not [path for path in left if path.is_file() and path.suffix != ".lock"]
