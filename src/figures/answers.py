@@ -17,7 +17,7 @@ def scores(metrics: dict[str, list[dict]]) -> tuple[dict[str, np.ndarray], str]:
     nothing.
     """
     name, what = "last_validation_accuracy", "validation images"
-    if any(not np.isfinite(run[name]) for runs in metrics.values() for run in runs):
+    if any(not np.isfinite(run.get(name, np.nan)) for runs in metrics.values() for run in runs):
         name, what = "test_accuracy", "test images"
     errors = {
         label: style.error_rate([run.get(name, np.nan) for run in runs])
