@@ -454,6 +454,7 @@ def plot(folder: Path) -> None:
     rows = [row for row in read_rows(folder / "training_speed.csv") if row["threads"] == "1"]
     colours = {
         OURS: "#0072B2",
+        TUNED: "#7FB8D9",
         JAX_SCAN: "#E69F00",
         JAX_STEP: "#F5D48A",
         TORCH: "#D55E00",
