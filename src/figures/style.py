@@ -130,7 +130,7 @@ def log_axis(
         at = [tick for tick in at if tick < 0.7] + [0.9] * bool(low < 0.9 < high)
         low, high = min(high, 1.0), low
     which = axis.axis_name
-    axis.axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
+    axis.axes.set(**{f"{which}lim": (low, high), f"{which}scale": "log"})
     axis.set_ticks(at, [form(tick) for tick in at])
     axis.set_ticks([], minor=True)
 
@@ -158,22 +158,22 @@ def label_ends(
     with the point's marker before it if `marks`. NaN stands for a line that is not there: its text
     comes last.
     """
-    ends = sorted(ends, key=lambda end: -end[1] if np.isfinite(end[1]) else np.inf)
-    ends = ends[::-1] if axes.yaxis_inverted() else ends
-    ends.sort(key=lambda end: not np.isfinite(end[1]))  # from the top down
+    up = -1 if axes.yaxis_inverted() else 1
+    ends = sorted(ends, key=lambda end: -up * end[1] if np.isfinite(end[1]) else np.inf)
     height = axes.bbox.height / matplotlib.rcParams["figure.dpi"]
     gap = min(gap, height / max(1, len(ends))) / height
     to_axes = (axes.transData + axes.transAxes.inverted()).transform
     starts = np.array([to_axes((0, y))[1] if np.isfinite(y) else -1.0 for _, y, _ in ends])
     steps = gap * np.arange(len(ends))
-    down = np.minimum.accumulate(starts + steps) - steps  # each below the one above it
-    up = np.maximum.accumulate((starts + steps)[::-1])[::-1] - steps
-    places = np.clip((down + up) / 2, gap * 0.4 + steps[::-1], np.maximum(1 - steps, steps[::-1]))
+    pushed_down = np.minimum.accumulate(starts + steps) - steps
+    pushed_up = np.maximum.accumulate((starts + steps)[::-1])[::-1] - steps
+    lowest, highest = 0.4 * gap + steps[::-1], np.maximum(1 - steps, steps[::-1])
+    places = np.clip((pushed_down + pushed_up) / 2, lowest, highest)
     for (text, value, (ink, dashes, marker)), start, end in zip(ends, starts, places):
         shared: dict[str, Any] = {"color": ink, "clip_on": False, "transform": axes.transAxes}
         if np.isfinite(value):
-            line: dict = {"ls": dashes, "marker": marker if marks else None, "ms": 5, "markevery": [2]}
-            axes.plot([1.005, 1.04, 1.065], [start, end, end], lw=0.9, **line, **shared)
+            axes.plot([1.005, 1.04, 1.065], [start, end, end], lw=0.9, ls=dashes, **shared)
+            axes.plot(1.065, end, marker if marks else "", ms=5, **shared)
         size = min(8.5, 60 * gap * height)
         axes.text(1.09 if marks else 1.075, end, text, va="center", size=size, **shared)
 
