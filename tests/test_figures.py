@@ -301,6 +301,20 @@ def test_every_configuration_is_named_in_the_order_of_the_lines(tmp_path, figure
     assert f"net x failed: {failed['net x']}" in all_texts(figures[0])
 
 
+def test_a_configuration_of_which_some_seeds_failed_says_so(tmp_path, figures):
+    arguments = {"a": [make_history(3, 0.9)]}, {"a": "killed"}, False, 5000
+    curves.plot_comparison(tmp_path / "comparison.png", "title", *arguments)
+    assert figures[0].axes[0].texts[0].get_text().endswith("  a (some failed)")
+    assert "a failed: killed" in all_texts(figures[0])
+
+
+def test_nothing_wrong_is_a_hundred_percent(tmp_path, figures):
+    history = make_history(3, train_accuracy=1.0)
+    curves.plot_curves(tmp_path / "curves.png", "title", [history], 5000)
+    texts = [text.get_text() for text in figures[0].axes[1].texts]
+    assert "train (5,000 images)\n100.00%" in texts
+
+
 def test_good_rates_can_be_told_apart_beside_one_that_diverges(tmp_path, figures):
     found = {f"lr {best}": [make_history(20, best)] for best in (0.973, 0.978, 0.982)}
     dead = make_history(20, train_accuracy=0.1, validation_accuracy=0.1)

@@ -94,7 +94,7 @@ def plot_cost(
     figure.axes[0].set_title(what, loc="left")
     ends = []
     for label in metrics:
-        text = style.short(label, 20) + (" (failed)" if label in failed else "")
+        text = style.named(label, failed, label in errors)
         ends.append((text, float(np.mean(errors.get(label, np.nan))), looks[label]))
     style.label_ends(axes, ends, marks=True)
     style.save(figure, path, title, failed)

@@ -51,6 +51,12 @@ def save(figure: Figure, path: Path, title: str = "", failed: dict[str, str] | N
         figure.savefig(temporary, format="png", pil_kwargs={"compress_level": 3})
 
 
+def named(label: str, failed: dict[str, str], finished: bool) -> str:
+    """The label beside a line or a point, with a note if all or some of its runs failed."""
+    note = " (some failed)" if finished else " (failed)"
+    return short(label, 20) + (note if label in failed else "")
+
+
 def short(text: str, limit: int = 26) -> str:
     """A label on one line, with an ellipsis where it is too long for its place."""
     text = " ".join(str(text).split()).encode("utf-8", "replace").decode("utf-8")
@@ -147,8 +153,8 @@ def as_accuracy(error: float) -> str:
 
 
 def error_rate(accuracy: Any) -> np.ndarray:
-    """The share of mistakes; 0 becomes 0.01 %, so that a log scale has a place for 100 %."""
-    return np.maximum(1 - np.asarray(accuracy, dtype=float), 1e-4)
+    """The share of mistakes; 0 becomes 0.004 %, so that a log scale has a place for 100.00 %."""
+    return np.maximum(1 - np.asarray(accuracy, dtype=float), 4e-5)
 
 
 def label_ends(
