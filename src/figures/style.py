@@ -43,7 +43,7 @@ def save(figure: Figure, path: Path, title: str = "", failed: dict[str, str] | N
 
     What failed, label -> reason, is said in a line at the foot.
     """
-    figure.suptitle(short(title, 110), y=1 - 0.1 / figure.get_figheight(), va="top", size=11.5)
+    figure.suptitle(short(title, 110), size=11.5)
     reasons = "; ".join(f"{short(label)} failed: {why}" for label, why in (failed or {}).items())
     figure.text(0.015, 0.06 / figure.get_figheight(), short(reasons, 150), size=8)
     with replacing(path) as temporary, warnings.catch_warnings():
