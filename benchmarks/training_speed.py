@@ -449,7 +449,9 @@ def environment() -> Iterator[dict]:
 
 def plot(folder: Path) -> None:
     """One group of bars for each batch size, one thread: the floor's time over each one's time."""
-    from src.figures.plots import Figure, save
+    from matplotlib.figure import Figure
+
+    from src.figures.style import save
 
     rows = [row for row in read_rows(folder / "training_speed.csv") if row["threads"] == "1"]
     colours = {
@@ -463,7 +465,7 @@ def plot(folder: Path) -> None:
     }
     names = [name for name in colours if any(row["contestant"] == name for row in rows)]
     sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
-    figure = Figure((9, 4.4))
+    figure = Figure((9, 4.4), layout="constrained")
     axes = figure.subplots()
     width = 0.86 / len(names)
     for number, name in enumerate(names):
