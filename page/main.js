@@ -1,0 +1,264 @@
+// The page: asks draw.py what the network makes of the drawing, and shows the answer.
+
+import { Pad } from "./pad.js";
+import { byId, cells, picture, unitAt, unitBeside } from "./show.js";
+
+const DIGITS = [...Array(10).keys()];
+const state = {
+  networks: [], // name, sizes, activation, preprocessing of each
+  answer: null, // what draw.py has said last
+  test: null, // the MNIST test image that is shown instead of the drawing
+  pinned: null, // the unit that was clicked: { layer, unit }
+  hovered: null, // the unit under the pointer
+};
+const pad = new Pad(byId("pad"), (time) => { state.test = null; refresh(time); });
+const network = () => state.networks[byId("networks").selectedIndex];
+const focus = () => state.hovered || state.pinned;
+
+// ------------------------------------------------------------------ asking
+
+async function request(path, body) {
+  const method = body ? "POST" : "GET";
+  const response = await fetch(path, { method, body }).catch(() => null);
+  if (!response) throw new Error("draw.py does not answer; has it been stopped?");
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
+}
+
+// Buttons: whatever goes wrong is said below them.
+const attempt = (action) => async () => {
+  try {
+    await action();
+  } catch (error) {
+    say(error.message);
+  }
+};
+
+let asking = false, since = null; // since: the time of the first change that is not shown yet
+
+function refresh(time) {
+  since ??= time;
+  pad.paint();
+  byId("hint").hidden = Boolean(state.test) || !pad.empty;
+  if (!asking) attempt(ask)();
+}
+
+// One question at a time; what is drawn meanwhile goes into the next.
+async function ask() {
+  asking = true;
+  try {
+    while (since !== null) {
+      const time = since;
+      since = null;
+      const answer = await think();
+      show(answer);
+      requestAnimationFrame(() => timed(time));
+    }
+  } finally {
+    asking = false;
+  }
+}
+
+async function think() {
+  if (pad.empty && !state.test) return null;
+  const query = new URLSearchParams({ network: byId("networks").selectedIndex, ...focus() });
+  return request(`think?${query}`, state.test ? new Uint8Array(state.test.image) : pad.bytes());
+}
+
+// ----------------------------------------------------------------- showing
+
+function say(text) { byId("status").textContent = text; }
+
+function timed(time) {
+  const passed = performance.now() - time;
+  byId("latency").textContent = `stroke to picture: ${passed.toFixed(0)} ms`;
+  byId("latency").dataset.milliseconds = passed;
+}
+
+function show(answer) {
+  state.answer = answer;
+  document.body.dataset.answered = Number(document.body.dataset.answered || 0) + 1;
+  byId("save").disabled = !answer || Boolean(state.test); // MNIST's test images are not to train on
+  picture(byId("image"), answer?.image);
+  picture(byId("seen"), answer?.seen);
+  showBars(answer);
+  showLayers(answer);
+  showUnit(answer);
+}
+
+function showBars(answer) {
+  const best = answer ? answer.probabilities.indexOf(Math.max(...answer.probabilities)) : -1;
+  byId("digit").textContent = answer ? best : "?";
+  byId("digit").className = answer ? "known" : "";
+  const last = network().sizes.length - 2;
+  DIGITS.forEach((digit) => {
+    const bar = byId(`bar${digit}`), probability = answer ? answer.probabilities[digit] : 0;
+    const pinned = state.pinned?.layer === last && state.pinned.unit === digit;
+    bar.classList.toggle("best", digit === best);
+    bar.setAttribute("aria-pressed", pinned);
+    bar.dataset.probability = probability;
+    bar.querySelector(".fill").style.width = `${100 * probability}%`;
+    bar.querySelector(".percent").textContent = answer ? `${(100 * probability).toFixed(1)}%` : "";
+  });
+}
+
+function showLayers(answer) {
+  const trace = answer?.trace;
+  network().sizes.slice(1, -1).forEach((count, layer) => {
+    const spoke = trace && layer < trace.layer ? trace.spoke[layer + 1] : null;
+    const chosen = focus()?.layer === layer ? focus().unit : -1;
+    cells(byId(`layer${layer}`), count, answer?.hidden[layer], spoke, chosen);
+    byId(`note${layer}`).textContent = spoke ? `ringed: the five that spoke most for ${nameOf(trace).toLowerCase()}` : `${count} units, lit where active`;
+  });
+}
+
+function nameOf({ layer, unit }) {
+  return layer === network().sizes.length - 2 ? `Output ${unit}` : `Hidden layer ${layer + 1}, unit ${unit}`;
+}
+
+function showUnit(answer) {
+  const trace = answer?.trace;
+  byId("unit").textContent = focus() ? nameOf(focus()) : "One unit";
+  picture(byId("again"), trace && answer.seen);
+  picture(byId("weights"), trace?.weights, "--red");
+  picture(byId("product"), trace?.spoke[0], "--red");
+  byId("weights-note").textContent = trace?.layer > 0 ? "path weights" : "weights";
+  byId("sum").textContent = trace ? sumOf(trace, answer) : "Point at a unit or click a digit to see what it looks for, and what it finds.";
+}
+
+function sumOf(trace, answer) {
+  const { layer, unit, sum, bias } = trace;
+  const output = layer === answer.hidden.length;
+  const inputs = layer ? `hidden layer ${layer}` : "the pixels";
+  const result = output
+    ? `a score of ${answer.logits[unit].toFixed(2)}; softmax turns the ten scores into probabilities.`
+    : `${(sum + bias).toFixed(2)}, and ${network().activation} makes ${answer.hidden[layer][unit].toFixed(2)} of it.`;
+  return `Activations × weights of ${inputs}: ${sum.toFixed(2)}. With its bias of ${bias.toFixed(2)}: ${result}`;
+}
+
+// ----------------------------------------------------------------- choosing
+
+function hover(unit) {
+  if (JSON.stringify(unit) === JSON.stringify(state.hovered)) return;
+  state.hovered = unit;
+  refresh(performance.now());
+}
+
+function pin(unit) {
+  state.pinned = JSON.stringify(unit) === JSON.stringify(state.pinned) ? null : unit;
+  state.hovered = null;
+  refresh(performance.now());
+}
+
+function makeLayers() {
+  const { sizes, preprocessing, name } = network();
+  state.pinned = state.hovered = null;
+  byId("seen-note").textContent = { deskew: "straightened", none: "unchanged" }[preprocessing] || preprocessing;
+  byId("made").textContent = `${name}: ${sizes.join("-")}`;
+  byId("layers").replaceChildren(...sizes.slice(1, -1).flatMap((count, layer) => {
+    const title = document.createElement("h2"), canvas = document.createElement("canvas");
+    title.innerHTML = `Hidden layer ${layer + 1} <small id="note${layer}"></small>`;
+    canvas.id = `layer${layer}`;
+    canvas.tabIndex = 0;
+    canvas.setAttribute("role", "application");
+    canvas.setAttribute("aria-label", `Hidden layer ${layer + 1}, ${count} units; arrow keys choose one, Escape none`);
+    listen(canvas, count, layer);
+    return [title, canvas];
+  }));
+  refresh(performance.now());
+  show(null);
+}
+
+function listen(canvas, count, layer) {
+  const under = (event) => {
+    const unit = unitAt(canvas, count, event);
+    return unit < 0 ? null : { layer, unit };
+  };
+  canvas.addEventListener("pointermove", (event) => hover(under(event)));
+  canvas.addEventListener("pointerleave", () => hover(null));
+  canvas.addEventListener("click", (event) => { if (under(event)) pin(under(event)); });
+  canvas.addEventListener("keydown", (event) => {
+    if (!event.key.startsWith("Arrow")) return;
+    event.preventDefault();
+    const unit = state.pinned?.layer === layer ? unitBeside(canvas, count, state.pinned.unit, event.key) : 0;
+    if (unit !== state.pinned?.unit || layer !== state.pinned.layer) pin({ layer, unit });
+  });
+}
+
+async function showTest(which) {
+  const test = await request(`test?${which}=1`);
+  state.test = test;
+  say(`MNIST test image ${test.number}; its label is ${test.label}.`);
+  refresh(performance.now());
+}
+
+async function save(label) {
+  const { row } = await request(`save?label=${label}`, new Uint8Array(state.answer.image));
+  say(`Saved as a ${label}: row ${row} of ${state.file}.`);
+}
+
+function clear() {
+  state.test = state.pinned = state.hovered = null;
+  say("");
+  if (pad.empty) refresh(performance.now());
+  else pad.clear();
+}
+
+// ----------------------------------------------------------------- starting
+
+function button(text, action, settings = {}) {
+  const made = document.createElement("button");
+  Object.assign(made, { type: "button", innerHTML: text, ...settings });
+  made.addEventListener("click", action);
+  return made;
+}
+
+function makeButtons() {
+  const last = () => network().sizes.length - 2;
+  byId("bars").append(...DIGITS.map((digit) => button(
+    `<span>${digit}</span><span class="track"><span class="fill"></span></span><span class="percent"></span>`,
+    () => pin({ layer: last(), unit: digit }), { id: `bar${digit}`, className: "bar" })));
+  byId("labels").append(...DIGITS.map((digit) => button(digit, attempt(() => save(digit)), { title: `Save it as a ${digit}` })));
+  byId("undo").onclick = () => pad.undo();
+  byId("clear").onclick = clear;
+  byId("test").onclick = attempt(() => showTest("random"));
+  byId("wrong").onclick = attempt(() => showTest("wrong"));
+  byId("networks").onchange = makeLayers;
+  byId("theme").onclick = () => setTheme(isDark() ? "light" : "dark");
+}
+
+const KEYS = { z: "undo", Backspace: "undo", c: "clear", Delete: "clear", t: "test", m: "wrong" };
+
+document.addEventListener("keydown", (event) => {
+  if (event.altKey || event.target.tagName === "SELECT") return;
+  const command = event.ctrlKey || event.metaKey;
+  if (command && event.key !== "z") return; // Ctrl+C stays copy
+  if (event.key === "Escape") { state.pinned = null; hover(null); refresh(performance.now()); }
+  else if (/^[0-9]$/.test(event.key)) byId(`bar${event.key}`).click();
+  else if (KEYS[event.key]) byId(KEYS[event.key]).click();
+});
+
+const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark"
+  || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+
+function setTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  byId("theme").textContent = isDark() ? "Light" : "Dark";
+  pad.paint();
+  if (state.networks.length) show(state.answer);
+}
+
+async function start() {
+  makeButtons();
+  const { networks, file } = await request("networks");
+  Object.assign(state, { networks, file });
+  byId("networks").append(...networks.map(({ name }) => new Option(name)));
+  byId("networks").selectedIndex = 0;
+  byId("choice").hidden = networks.length < 2;
+  makeLayers();
+  setTheme();
+  addEventListener("resize", () => show(state.answer));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme());
+}
+
+attempt(start)();
