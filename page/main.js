@@ -7,11 +7,10 @@ const DIGITS = [...Array(10).keys()];
 const state = {
   networks: [], // name, sizes, activation, preprocessing of each
   answer: null, // what draw.py has said last
-  test: null, // the MNIST test image that is shown instead of the drawing
   pinned: null, // the unit that was clicked: { layer, unit }
   hovered: null, // the unit under the pointer
 };
-const pad = new Pad(byId("pad"), (time) => { state.test = null; refresh(time); });
+const pad = new Pad(byId("pad"), refresh);
 const network = () => state.networks[byId("networks").selectedIndex];
 const focus = () => state.hovered || state.pinned;
 
@@ -39,13 +38,14 @@ let asking = false, since = null; // since: the time of the first change that is
 function refresh(time) {
   since ??= time;
   pad.paint();
-  byId("hint").hidden = Boolean(state.test) || !pad.empty;
-  if (!asking) attempt(ask)();
+  byId("hint").hidden = !pad.empty;
+  if (!asking && state.networks.length) attempt(ask)();
 }
 
 // One question at a time; what is drawn meanwhile goes into the next.
 async function ask() {
   asking = true;
+  document.body.dataset.state = "asking";
   try {
     while (since !== null) {
       const time = since;
@@ -56,13 +56,14 @@ async function ask() {
     }
   } finally {
     asking = false;
+    document.body.dataset.state = "idle";
   }
 }
 
 async function think() {
-  if (pad.empty && !state.test) return null;
+  if (pad.empty) return null;
   const query = new URLSearchParams({ network: byId("networks").selectedIndex, ...focus() });
-  return request(`think?${query}`, state.test ? new Uint8Array(state.test.image) : pad.bytes());
+  return request(`think?${query}`, pad.bytes());
 }
 
 // ----------------------------------------------------------------- showing
@@ -77,8 +78,7 @@ function timed(time) {
 
 function show(answer) {
   state.answer = answer;
-  document.body.dataset.answered = Number(document.body.dataset.answered || 0) + 1;
-  byId("save").disabled = !answer || Boolean(state.test); // MNIST's test images are not to train on
+  byId("save").disabled = !answer || Boolean(pad.image); // MNIST's test images are not to train on
   picture(byId("image"), answer?.image);
   picture(byId("seen"), answer?.seen);
   showBars(answer);
@@ -186,10 +186,11 @@ function listen(canvas, count, layer) {
 }
 
 async function showTest(which) {
-  const test = await request(`test?${which}=1`);
-  state.test = test;
-  say(`MNIST test image ${test.number}; its label is ${test.label}.`);
-  refresh(performance.now());
+  say("One moment, the test images are being read …");
+  const { number, image, label } = await request(`test?${which}=1`);
+  say(`MNIST test image ${number}; its label is ${label}.`);
+  pad.lift();
+  pad.set([], image);
 }
 
 async function save(label) {
@@ -198,10 +199,10 @@ async function save(label) {
 }
 
 function clear() {
-  state.test = state.pinned = state.hovered = null;
+  state.pinned = state.hovered = null;
   say("");
-  if (pad.empty) refresh(performance.now());
-  else pad.clear();
+  pad.clear();
+  refresh(performance.now());
 }
 
 // ----------------------------------------------------------------- starting

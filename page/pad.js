@@ -8,41 +8,52 @@ export class Pad {
     this.canvas = canvas;
     this.changed = changed; // called with the time of the event
     this.strokes = [];
-    this.earlier = []; // what undo goes back to: a list of lists of strokes
+    this.image = null; // 784 numbers 0 ... 255, shown instead of strokes
+    this.earlier = []; // what undo goes back to: [strokes, image] of each step
     this.pen = { x: 0.5, y: 0.5, down: false, shown: false }; // the keyboard's
     this.ink = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, (event) => { if (event.pointerId === this.pointer) this.pointer = null; });
+      canvas.addEventListener(end, (event) => { if (event.pointerId === this.pointer) this.lift(); });
     }
     canvas.addEventListener("keydown", (event) => this.key(event));
-    canvas.addEventListener("blur", () => { this.pen.shown = this.pen.down = false; this.paint(); });
+    canvas.addEventListener("blur", () => { this.lift(); this.paint(); });
     new ResizeObserver(() => this.paint()).observe(canvas);
   }
 
-  get empty() { return this.strokes.length === 0; }
+  get empty() { return !this.strokes.length && !this.image; }
 
-  set(strokes, time = performance.now()) {
-    this.earlier.push(this.strokes);
-    this.strokes = strokes;
+  // Show something new, which undo can take back
+  set(strokes, image = null, time = performance.now()) {
+    this.earlier.push([this.strokes, this.image]);
+    [this.strokes, this.image] = [strokes, image];
     this.changed(time);
   }
 
   undo() {
     if (!this.earlier.length) return;
-    this.strokes = this.earlier.pop();
+    this.lift();
+    [this.strokes, this.image] = this.earlier.pop();
     this.changed(performance.now());
   }
 
-  clear() { if (!this.empty) this.set([]); }
+  clear() {
+    this.lift();
+    if (!this.empty) this.set([]);
+  }
+
+  lift() {
+    this.pointer = null;
+    this.pen.down = this.pen.shown = false;
+  }
 
   begin(event) {
     if (event.button !== 0 || this.pointer) return; // one finger, one button
+    this.lift();
     this.pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);
-    this.pen.shown = this.pen.down = false;
-    this.set([...this.strokes, [this.place(event)]], event.timeStamp);
+    this.set([...this.strokes, [this.place(event)]], null, event.timeStamp);
   }
 
   move(event) {
@@ -68,9 +79,9 @@ export class Pad {
       pen.y = Math.min(0.95, Math.max(0.05, pen.y + 0.04 * step[1]));
     } else {
       pen.down = !pen.down;
-      if (pen.down) this.set([...this.strokes, []]);
+      if (pen.down) this.set([...this.strokes, [[pen.x, pen.y]]]);
     }
-    if (pen.down) this.strokes.at(-1).push([pen.x, pen.y]);
+    if (step && pen.down) this.strokes.at(-1).push([pen.x, pen.y]);
     this.changed(performance.now());
   }
 
@@ -79,20 +90,34 @@ export class Pad {
     if (this.canvas.width !== size) this.canvas.width = this.canvas.height = size;
     const context = this.canvas.getContext("2d");
     context.clearRect(0, 0, size, size);
-    draw(context, this.strokes, size, getComputedStyle(this.canvas).color);
+    const colour = getComputedStyle(this.canvas).color;
+    if (this.image) fill(context, this.image, size / 28, colour);
+    else draw(context, this.strokes, size, colour);
     if (!this.pen.shown) return;
+    context.strokeStyle = colour;
     context.beginPath();
     context.arc(this.pen.x * size, this.pen.y * size, (WIDTH / 2) * size, 0, 7);
     context.lineWidth = this.pen.down ? 6 : 2;
     context.stroke();
   }
 
-  // SIDE x SIDE bytes: 0 = paper, 255 = ink
+  // SIDE x SIDE bytes of a drawing, 784 of an image: 0 = paper, 255 = ink
   bytes() {
+    if (this.image) return new Uint8Array(this.image);
     this.ink.clearRect(0, 0, SIDE, SIDE);
     draw(this.ink, this.strokes, SIDE, "black");
     return this.ink.getImageData(0, 0, SIDE, SIDE).data.filter((_, at) => at % 4 === 3);
   }
+}
+
+// An image of 28x28 pixels
+function fill(context, image, size, colour) {
+  context.fillStyle = colour;
+  image.forEach((value, at) => {
+    context.globalAlpha = value / 255;
+    context.fillRect((at % 28) * size, Math.floor(at / 28) * size, size, size);
+  });
+  context.globalAlpha = 1;
 }
 
 // Strokes as smooth lines: curves from the middle of one step to the middle of the next.

@@ -64,6 +64,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: LocalServer
     protocol_version = "HTTP/1.1"  # keeps the connection between requests
+    default_request_version = "HTTP/1.0"  # so that even gibberish is answered with a status
     timeout = 30
     wbufsize = -1  # headers and body leave in one piece
     disable_nagle_algorithm = True
