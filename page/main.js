@@ -1,7 +1,7 @@
 // The page: asks draw.py what the network makes of the drawing, and shows the answer.
 
 import { Pad } from "./pad.js";
-import { byId, cells, picture, unitAt, unitBeside } from "./show.js";
+import { byId, cells, picture, readColours, unitAt, unitBeside } from "./show.js";
 
 const DIGITS = [...Array(10).keys()];
 const state = {
@@ -108,7 +108,10 @@ function showLayers(answer) {
     const spoke = trace && layer < trace.layer ? trace.spoke[layer + 1] : null;
     const chosen = focus()?.layer === layer ? focus().unit : -1;
     cells(byId(`layer${layer}`), count, answer?.hidden[layer], spoke, chosen);
-    byId(`note${layer}`).textContent = spoke ? `ringed: the five that spoke most for ${nameOf(trace).toLowerCase()}` : `${count} units, lit where active`;
+    const negative = answer?.hidden[layer].some((value) => value < 0) ? ", blue where negative" : "";
+    byId(`note${layer}`).textContent = spoke
+      ? `ringed: the five that spoke most for ${nameOf(trace).toLowerCase()}`
+      : `${count} units, lit where active${negative}`;
   });
 }
 
@@ -120,8 +123,8 @@ function showUnit(answer) {
   const trace = answer?.trace;
   byId("unit").textContent = focus() ? nameOf(focus()) : "One unit";
   picture(byId("again"), trace && answer.seen);
-  picture(byId("weights"), trace?.weights, "--red");
-  picture(byId("product"), trace?.spoke[0], "--red");
+  picture(byId("weights"), trace?.weights, "red");
+  picture(byId("product"), trace?.spoke[0], "red");
   byId("weights-note").textContent = trace?.layer > 0 ? "path weights" : "weights";
   byId("sum").textContent = trace ? sumOf(trace, answer) : "Point at a unit or click a digit to see what it looks for, and what it finds.";
 }
@@ -129,11 +132,11 @@ function showUnit(answer) {
 function sumOf(trace, answer) {
   const { layer, unit, sum, bias } = trace;
   const output = layer === answer.hidden.length;
-  const inputs = layer ? `hidden layer ${layer}` : "the pixels";
+  const inputs = layer ? `Hidden layer ${layer}'s activations` : "The pixels";
   const result = output
     ? `a score of ${answer.logits[unit].toFixed(2)}; softmax turns the ten scores into probabilities.`
-    : `${(sum + bias).toFixed(2)}, and ${network().activation} makes ${answer.hidden[layer][unit].toFixed(2)} of it.`;
-  return `Activations × weights of ${inputs}: ${sum.toFixed(2)}. With its bias of ${bias.toFixed(2)}: ${result}`;
+    : `${(sum + bias).toFixed(2)}; ${network().activation} makes it ${answer.hidden[layer][unit].toFixed(2)}.`;
+  return `${inputs}, each times its weight, add up to ${sum.toFixed(2)}. With a bias of ${bias.toFixed(2)} that is ${result}`;
 }
 
 // ----------------------------------------------------------------- choosing
@@ -153,7 +156,8 @@ function pin(unit) {
 function makeLayers() {
   const { sizes, preprocessing, name } = network();
   state.pinned = state.hovered = null;
-  byId("seen-note").textContent = { deskew: "straightened", none: "unchanged" }[preprocessing] || preprocessing;
+  byId("before").hidden = byId("arrow").hidden = preprocessing === "none";
+  byId("seen-note").textContent = { deskew: "straightened", none: "fitted" }[preprocessing] || preprocessing;
   byId("made").textContent = `${name}: ${sizes.join("-")}`;
   byId("layers").replaceChildren(...sizes.slice(1, -1).flatMap((count, layer) => {
     const title = document.createElement("h2"), canvas = document.createElement("canvas");
@@ -245,6 +249,7 @@ const isDark = () => getComputedStyle(document.documentElement).colorScheme === 
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   byId("theme").textContent = isDark() ? "Light" : "Dark";
+  readColours();
   pad.paint();
   if (state.networks.length) show(state.answer);
 }
@@ -256,6 +261,8 @@ async function start() {
   byId("networks").append(...networks.map(({ name }) => new Option(name)));
   byId("networks").selectedIndex = 0;
   byId("choice").hidden = networks.length < 2;
+  byId("mean").textContent = networks.length < 2 ? "" : `The mean of ${networks.length} networks.`;
+  readColours();
   makeLayers();
   setTheme();
   addEventListener("resize", () => show(state.answer));

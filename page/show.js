@@ -2,25 +2,28 @@
 
 export const byId = (id) => document.getElementById(id);
 
-// A colour of style.css as [red, green, blue]
-function colour(name) {
+// The colours of style.css in the theme of now, as [red, green, blue]
+const colours = {};
+
+export function readColours() {
   const probe = byId("layers");
-  probe.style.color = `var(${name})`;
-  const found = getComputedStyle(probe).color.match(/\d+/g).map(Number);
+  for (const name of ["ink", "cell", "red", "blue", "lit"]) {
+    probe.style.color = `var(--${name})`;
+    colours[name] = getComputedStyle(probe).color.match(/\d+/g).map(Number);
+  }
   probe.style.color = "";
-  return found;
 }
 
 const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
 
 // 784 numbers as a picture: 0 is the paper, the largest has the full colour.
-export function picture(canvas, values, positive = "--ink", negative = "--blue") {
+export function picture(canvas, values, positive = "ink") {
   canvas.width = canvas.height = 28;
   if (!values) return;
-  const colours = [colour(positive), colour(negative)], most = largest(values);
+  const most = largest(values);
   const data = new ImageData(28, 28);
   values.forEach((value, at) => {
-    const shade = [...colours[value < 0 ? 1 : 0], (255 * Math.abs(value)) / most];
+    const shade = [...colours[value < 0 ? "blue" : positive], (255 * Math.abs(value)) / most];
     data.data.set(shade, 4 * at);
   });
   canvas.getContext("2d").putImageData(data, 0, 0);
@@ -37,14 +40,15 @@ function layout(canvas, count) {
 export function cells(canvas, count, activations, spoke, chosen) {
   const { columns, size } = layout(canvas, count);
   const width = columns * size, height = Math.ceil(count / columns) * size;
-  canvas.width = width * devicePixelRatio;
+  canvas.width = width * devicePixelRatio; // which also clears it
   canvas.height = height * devicePixelRatio;
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
   const context = canvas.getContext("2d");
   context.scale(devicePixelRatio, devicePixelRatio);
   const values = spoke || activations || [], most = largest(values);
-  const [cell, plus, minus, ink] = ["--cell", spoke ? "--red" : "--lit", "--blue", "--ink"].map((name) => `rgb(${colour(name)})`);
+  const names = ["cell", spoke ? "red" : "lit", "blue", "ink"];
+  const [cell, plus, minus, ink] = names.map((name) => `rgb(${colours[name]})`);
   const top = spoke ? strongest(spoke) : [];
   for (let unit = 0; unit < count; unit++) {
     const value = values[unit] || 0;

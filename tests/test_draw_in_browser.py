@@ -301,9 +301,11 @@ def test_everything_can_be_done_with_the_keyboard(page: Page, script: Script) ->
     for _ in range(40):
         page.press(Keys.TAB)
         active = page.driver.switch_to.active_element
+        if active.tag_name == "body":
+            continue  # from the last element to the first
         reached.append(active.get_attribute("id") or active.text)
         outline = active.value_of_css_property("outline-style")
-        assert outline == "solid" or reached[-1] == "", reached  # "": the page itself
+        assert outline == "solid", reached[-1]  # it shows that it has the focus
     for name in ("undo", "clear", "test", "wrong", "bar7", "layer0", "layer1", "theme", "5"):
         assert name in reached
     while page.driver.switch_to.active_element.text != "5":
@@ -347,7 +349,7 @@ def test_layers_are_lit_as_forward_says(page: Page, best: Path, script: Script) 
     page.settle()
     assert page.text("unit") == f"Hidden layer 1, unit {unit}"
     bias, z = network.biases[0][unit], cache[0][1][0, unit]
-    assert f"bias of {bias:.2f}: {z:.2f}, and relu makes {z:.2f} of it" in page.text("sum")
+    assert f"bias of {bias:.2f} that is {z:.2f}; relu makes it {z:.2f}." in page.text("sum")
     page.press("5")
     assert f"a score of {logits[0, 5]:.2f}" in page.text("sum")
 
@@ -358,7 +360,8 @@ def test_a_mistake_of_the_network_is_shown(page: Page) -> None:
     page.settle()
     label = re.findall(r"label is (\d)", page.text("status"))
     assert page.text("digit") not in label
-    assert not page.element("save").is_enabled()  # test images are not to train on
+    buttons = page.element("labels").find_elements(By.TAG_NAME, "button")
+    assert not any(button.is_enabled() for button in buttons)  # test images are not to train on
 
 
 def test_two_hundred_quick_strokes(page: Page) -> None:
@@ -410,7 +413,7 @@ def test_it_fits_the_window(page: Page, size: tuple[int, int], theme: str) -> No
         page = Page(page.driver, page.url)
         page.draw(HANDWRITINGS["as taught at school"][2])
         width = page.driver.execute_script("return document.documentElement.scrollWidth")
-        assert width == size[0]
+        assert width <= size[0]  # nothing to scroll sideways to
         bar = page.element("bar9")
         assert bar.location["y"] + bar.size["height"] <= size[1]  # the whole answer is in sight
         paper = page.driver.find_element(By.TAG_NAME, "body").value_of_css_property("background")
@@ -431,7 +434,7 @@ def test_two_networks_vote_and_each_can_be_looked_into(
     try:
         page = Page(driver, script.url)
         page.draw(HANDWRITINGS["as taught at school"][4])
-        assert page.text("digit") == "4"
+        assert page.text("digit") == "4" and page.text("mean") == "The mean of 2 networks."
         page.element("networks").send_keys(Keys.ARROW_DOWN)
         page.settle()
         assert page.text("made").startswith(str(other))
@@ -456,7 +459,9 @@ def make_screenshot(path: Path) -> None:
         page = Page(driver, script.url)
         page.draw(HANDWRITINGS["with serifs and bars"][5])
         page.press("5")
-        page.driver.execute_script("document.getElementById('made').textContent = ''")
+        page.driver.execute_script(
+            "document.getElementById('made').textContent = ''; document.activeElement.blur()"
+        )
         with replacing(path) as temporary:
             driver.save_screenshot(str(temporary))
         driver.quit()
