@@ -136,7 +136,7 @@ def actions(models: list[Model], names: list[str], drawn: Path) -> dict[tuple[st
         for name, (network, preprocessing) in zip(names, models):
             facts = {"sizes": network.layer_sizes, "activation": network.activation}
             shown.append({"name": name, "preprocessing": preprocessing, **facts})
-        return {"networks": shown, "file": drawn.name}
+        return {"networks": shown, "file": f"{drawn.parent.name}/{drawn.name}"}
 
     def test(query: dict, body: bytes) -> dict:
         images, labels = mnist().test_images, mnist().test_labels

@@ -1,7 +1,7 @@
 // The page: asks draw.py what the network makes of the drawing, and shows the answer.
 
 import { Pad } from "./pad.js";
-import { byId, cells, picture, readColours, unitAt, unitBeside } from "./show.js";
+import { byId, cells, nameOf, picture, readColours, sumOf, unitAt, unitBeside } from "./show.js";
 
 const DIGITS = [...Array(10).keys()];
 const state = {
@@ -18,7 +18,8 @@ const focus = () => state.hovered || state.pinned;
 
 async function request(path, body) {
   const method = body ? "POST" : "GET";
-  const response = await fetch(path, { method, body }).catch(() => null);
+  const send = () => fetch(path, { method, body });
+  const response = await send().catch(send).catch(() => null); // twice: a kept connection may be gone
   if (!response) throw new Error("draw.py does not answer; has it been stopped?");
   if (!response.ok) throw new Error(await response.text());
   return response.json();
@@ -29,7 +30,7 @@ const attempt = (action) => async () => {
   try {
     await action();
   } catch (error) {
-    say(error.message);
+    say(error.message, true);
   }
 };
 
@@ -52,6 +53,7 @@ async function ask() {
       since = null;
       const answer = await think();
       show(answer);
+      if (byId("status").matches(".failed")) say("");
       requestAnimationFrame(() => timed(time));
     }
   } finally {
@@ -68,7 +70,10 @@ async function think() {
 
 // ----------------------------------------------------------------- showing
 
-function say(text) { byId("status").textContent = text; }
+function say(text, failed = false) {
+  byId("status").textContent = text;
+  byId("status").classList.toggle("failed", failed);
+}
 
 function timed(time) {
   const passed = performance.now() - time;
@@ -110,33 +115,19 @@ function showLayers(answer) {
     cells(byId(`layer${layer}`), count, answer?.hidden[layer], spoke, chosen);
     const negative = answer?.hidden[layer].some((value) => value < 0) ? ", blue where negative" : "";
     byId(`note${layer}`).textContent = spoke
-      ? `ringed: the five that spoke most for ${nameOf(trace).toLowerCase()}`
+      ? `ringed: the five that spoke most for ${nameOf(trace, network()).toLowerCase()}`
       : `${count} units, lit where active${negative}`;
   });
 }
 
-function nameOf({ layer, unit }) {
-  return layer === network().sizes.length - 2 ? `Output ${unit}` : `Hidden layer ${layer + 1}, unit ${unit}`;
-}
-
 function showUnit(answer) {
   const trace = answer?.trace;
-  byId("unit").textContent = focus() ? nameOf(focus()) : "One unit";
+  byId("unit").textContent = focus() ? nameOf(focus(), network()) : "One unit";
   picture(byId("again"), trace && answer.seen);
   picture(byId("weights"), trace?.weights, "red");
   picture(byId("product"), trace?.spoke[0], "red");
   byId("weights-note").textContent = trace?.layer > 0 ? "path weights" : "weights";
-  byId("sum").textContent = trace ? sumOf(trace, answer) : "Point at a unit or click a digit to see what it looks for, and what it finds.";
-}
-
-function sumOf(trace, answer) {
-  const { layer, unit, sum, bias } = trace;
-  const output = layer === answer.hidden.length;
-  const inputs = layer ? `Hidden layer ${layer}'s activations` : "The pixels";
-  const result = output
-    ? `a score of ${answer.logits[unit].toFixed(2)}; softmax turns the ten scores into probabilities.`
-    : `${(sum + bias).toFixed(2)}; ${network().activation} makes it ${answer.hidden[layer][unit].toFixed(2)}.`;
-  return `${inputs}, each times its weight, add up to ${sum.toFixed(2)}. With a bias of ${bias.toFixed(2)} that is ${result}`;
+  byId("sum").textContent = trace ? sumOf(trace, answer, network()) : "Point at a unit or click a digit to see what it looks for, and what it finds.";
 }
 
 // ----------------------------------------------------------------- choosing
@@ -232,7 +223,7 @@ function makeButtons() {
   byId("theme").onclick = () => setTheme(isDark() ? "light" : "dark");
 }
 
-const KEYS = { z: "undo", Backspace: "undo", c: "clear", Delete: "clear", t: "test", m: "wrong" };
+const KEYS = { z: "undo", backspace: "undo", c: "clear", delete: "clear", t: "test", m: "wrong" };
 
 document.addEventListener("keydown", (event) => {
   if (event.altKey || event.target.tagName === "SELECT") return;
@@ -240,7 +231,7 @@ document.addEventListener("keydown", (event) => {
   if (command && event.key !== "z") return; // Ctrl+C stays copy
   if (event.key === "Escape") { state.pinned = null; hover(null); refresh(performance.now()); }
   else if (/^[0-9]$/.test(event.key)) byId(`bar${event.key}`).click();
-  else if (KEYS[event.key]) byId(KEYS[event.key]).click();
+  else if (KEYS[event.key.toLowerCase()]) byId(KEYS[event.key.toLowerCase()]).click();
 });
 
 const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark"

@@ -87,3 +87,17 @@ export function unitBeside(canvas, count, unit, key) {
   const next = unit + step;
   return next >= 0 && next < count ? next : unit;
 }
+
+// Layers in words: `sizes` and `activation` are the network's.
+
+export function nameOf({ layer, unit }, { sizes }) {
+  return layer === sizes.length - 2 ? `Output ${unit}` : `Hidden layer ${layer + 1}, unit ${unit}`;
+}
+
+export function sumOf({ layer, unit, sum, bias }, answer, { activation }) {
+  const inputs = layer ? `Hidden layer ${layer}'s activations` : "The pixels";
+  const result = layer === answer.hidden.length
+    ? `a score of ${answer.logits[unit].toFixed(2)}; softmax turns the ten scores into probabilities.`
+    : `${(sum + bias).toFixed(2)}; ${activation} makes it ${answer.hidden[layer][unit].toFixed(2)}.`;
+  return `${inputs}, each times its weight, add up to ${sum.toFixed(2)}. With a bias of ${bias.toFixed(2)} that is ${result}`;
+}

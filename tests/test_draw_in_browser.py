@@ -186,7 +186,7 @@ class Script:
         self.process = subprocess.Popen([*line, *models], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().split()[-1]
-        self.drawn = drawn
+        self.drawn, self.name = drawn, f"{drawn.parent.name}/{drawn.name}"
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
@@ -234,7 +234,7 @@ def test_digits_in_three_handwritings_are_read_and_saved(
             if page.text("digit") != str(digit):
                 wrong.append(f"{digit} {name}: {page.text('digit')}")
             page.element("labels").find_elements(By.TAG_NAME, "button")[digit].click()
-            saved = f"Saved as a {digit}: row {len(shown)} of drawn.csv."
+            saved = f"Saved as a {digit}: row {len(shown)} of {script.name}."
             WebDriverWait(page.driver, WAIT).until(lambda _: page.text("status") == saved)  # noqa: B023
     with capsys.disabled():
         print(f"\n{30 - len(wrong)} of 30 read right", *wrong, sep="; ")
@@ -352,6 +352,15 @@ def test_layers_are_lit_as_forward_says(page: Page, best: Path, script: Script) 
     assert f"bias of {bias:.2f} that is {z:.2f}; relu makes it {z:.2f}." in page.text("sum")
     page.press("5")
     assert f"a score of {logits[0, 5]:.2f}" in page.text("sum")
+
+
+def test_it_says_when_draw_py_has_stopped(driver: Any, best: Path, tmp_path: Path) -> None:
+    script = Script([best], tmp_path / "drawn.csv")
+    page = Page(driver, script.url)
+    assert script.stop() == 130
+    page.draw("50,14 50,86")
+    assert "has it been stopped?" in page.text("status")
+    page.errors()
 
 
 def test_a_mistake_of_the_network_is_shown(page: Page) -> None:
