@@ -56,7 +56,7 @@ from src.optimizers import learning_rate_at, sgd_step
 from src.runs.code_key import code_key
 from src.runs.config import Config, add_flags, given_flags
 from src.runs.folder import identity, write_run
-from src.runs.history import follow, prepare, summarise, warnings_about
+from src.runs.history import TRAIN_SAMPLE, follow, prepare, summarise, warnings_about
 from src.runs.recipes import RECIPES, recipe
 from src.script import ArgumentParser, run_script
 from src.utils import batches
@@ -233,19 +233,25 @@ def draw(
     snapshots: dict[int, np.ndarray],
 ) -> None:
     """All figures of a run, those of mistakes from the validation images, or else the test set."""
-    from src.figures import plots  # here, because matplotlib takes longer to import than the rest
+    from src.figures import inside, learning  # here, because matplotlib takes long to import
 
     _, rows = split(len(data.images), config.validation_fraction, config.split_seed)
     shown, labels, what = data.images[rows], data.labels[rows], "validation"
     if len(rows) == 0:
         shown, labels, what = data.test_images, data.test_labels, "test"
     images = PREPROCESSING[config.preprocessing](shown)
-    plots.run_figures(folder, network, history, images, shown, labels, what)
+    measured = min(len(data.images) - len(rows), TRAIN_SAMPLE)
+    inside.run_figures(folder, network, history, images, shown, labels, what, measured)
     if config.augmentation != "none":
         digit = data.images[[np.argmax(data.labels == 3)]]  # a three, or whatever comes first
         seen = PREPROCESSING[config.preprocessing](digit)
-        strength = config.augmentation_strength
-        plots.plot_augmentations(folder / "augmentation.png", digit, seen, strength)
+        name, strength = config.augmentation, config.augmentation_strength
+        inside.plot_augmentations(folder / "augmentation.png", digit, seen, strength, [name])
+    if snapshots:
+        twelve = images[:12], labels[:12]
+        few = {epoch: snapshots[epoch] for epoch in (0, 1, 2, 5, 10, 20) if epoch in snapshots}
+        learning.plot_learning(folder / "learning.png", network, few, history, *twelve)
+        learning.animate_learning(folder / "learning.gif", network, snapshots, history, *twelve)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ BATCH_SIZES = [32, 64, 128, 256]
 FLOOR = "matrix products only"
 STREAM = "the same, on all images"
 OURS = "ours"
+TUNED = "NumPy without a reader"
 MOMENTUM = "ours, with momentum"
 BEST = "ours, recipe best"
 TORCH = "PyTorch eager"
@@ -136,9 +137,108 @@ def ours(recipe: str, changes: dict, digits: Digits, batch_size: int) -> Fresh:
                 train.training_step(
                     network, x, y, gradient, velocity, config.learning_rate, config, rng
                 )
+            return network.parameters
 
         return epoch, lambda: network.predict(scale(test_images))
 
+    return fresh
+
+
+def tuned(digits: Digits, batch_size: int) -> Fresh:
+    """Our step as fast as NumPy lets us: no allocation, no loop over layers, no function of ours.
+
+    The price of code that is written to be read is the difference. The same operations in the same
+    order, so the parameters after an epoch are ours to the last bit; if not, this raises.
+    """
+    import numpy as np
+
+    from src.model import NeuralNetwork
+    from src.utils import scale
+
+    take, multiply, matmul, add = np.take, np.multiply, np.matmul, np.add
+    subtract, maximum, greater, exp, log = np.subtract, np.maximum, np.greater, np.exp, np.log
+    total, largest = np.add.reduce, np.maximum.reduce
+    images, labels = digits.images.reshape(-1, 784), digits.labels
+    pixel, zero = np.float32(1 / 255), np.float32(0)
+
+    def buffers(n: int) -> tuple[np.ndarray, ...]:
+        """All that a step on n images writes, but for the gradient."""
+        rows = [np.empty((n, size), np.float32) for size in (784, 128, 128, 64, 64, 10)]
+        rows += [np.empty((n, size), np.float32) for size in (128, 64)]
+        gates = [np.empty((n, size), bool) for size in (128, 64)]
+        columns = [np.empty((10, n), np.float32), *np.empty((3, n), np.float32)]
+        return (
+            np.empty((n, 784), np.uint8),
+            np.empty(n, np.int64),
+            np.arange(n),
+            (*rows, *gates, *columns),
+        )
+
+    full, ragged = buffers(batch_size), buffers(len(images) % batch_size)
+
+    def fresh() -> tuple[Callable, Callable]:
+        network = NeuralNetwork(SIZES)
+        parameters, gradient = network.parameters, np.empty_like(network.parameters)
+        (w1, w2, w3), (b1, b2, b3) = network.weights, network.biases
+        w2_t, w3_t = w2.T, w3.T
+        (dw1, dw2, dw3), (db1, db2, db3) = network.split(gradient)
+        rng, rate = np.random.default_rng(0), np.float32(LEARNING_RATE)
+
+        def epoch() -> np.ndarray:
+            order = rng.permutation(len(images))
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                n = len(rows)
+                bytes_, y, places, floats = full if n == batch_size else ragged
+                x, z1, a1, z2, a2, logits, d1, d2, gate1, gate2, p, top, sums, loss = floats
+                take(images, rows, 0, bytes_, "clip")
+                take(labels, rows, 0, y, "clip")
+                multiply(bytes_, pixel, x)
+                # forward
+                matmul(x, w1, z1)
+                add(z1, b1, z1)
+                maximum(z1, zero, a1)
+                matmul(a1, w2, z2)
+                add(z2, b2, z2)
+                maximum(z2, zero, a2)
+                matmul(a2, w3, logits)
+                add(logits, b3, logits)
+                # loss; its value is computed, as ours is, and looked at by nobody
+                p[...] = logits.T
+                largest(p, 0, None, top)
+                subtract(p, top, p)
+                target = p[y, places]
+                exp(p, p)
+                total(p, 0, None, sums)
+                np.divide(p, sums, p)
+                log(sums, loss)
+                subtract(loss, target, loss)
+                total(loss, 0, np.float64)
+                p[y, places] -= 1
+                np.divide(p, n, p)
+                dz = p.T
+                # backward
+                matmul(a2.T, dz, dw3)
+                total(dz, 0, None, db3)
+                matmul(dz, w3_t, d2)
+                greater(z2, zero, gate2)
+                multiply(d2, gate2, d2)
+                matmul(a1.T, d2, dw2)
+                total(d2, 0, None, db2)
+                matmul(d2, w2_t, d1)
+                greater(z1, zero, gate1)
+                multiply(d1, gate1, d1)
+                matmul(x.T, d1, dw1)
+                total(d1, 0, None, db1)
+                # update
+                multiply(gradient, rate, gradient)
+                subtract(parameters, gradient, parameters)
+            return parameters
+
+        return epoch, lambda: network.predict(scale(digits.test_images))
+
+    (epoch, _), (our_epoch, _) = fresh(), CONTESTANTS[OURS](digits, batch_size)()
+    np.testing.assert_array_equal(epoch(), our_epoch())
     return fresh
 
 
@@ -259,6 +359,7 @@ CONTESTANTS: dict[str, Callable[[Digits, int], Fresh]] = {
     FLOOR: partial(floor, False),
     STREAM: partial(floor, True),
     OURS: partial(ours, "plain", {"learning_rate": LEARNING_RATE}),
+    TUNED: tuned,
     MOMENTUM: partial(ours, "plain", {"momentum": 0.9, "nesterov": True, "learning_rate": 0.03}),
     BEST: partial(ours, "best", {}),
     TORCH: partial(pytorch, False),
@@ -281,7 +382,7 @@ def measure(digits: Digits, batch_size: int, repeats: int, skipped: set[str]) ->
             epoch()
             ready[name] = fresh
         except Exception as error:  # a peer that is missing or broken must not stop the others
-            if name in (FLOOR, STREAM, OURS, MOMENTUM, BEST):
+            if name in (FLOOR, STREAM, OURS, TUNED, MOMENTUM, BEST):
                 raise
             skipped.add(name)
             first_line = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 from sample_csv import csv_text, digit_table
 
-from src.digits.data import Data, load_data, split
+from src.digits.data import Data, load_data
 from src.errors import InputError
-from src.files import make_writable, read_npz
+from src.files import read_npz
 from src.model import NeuralNetwork
 from src.network_file import load_network, save_network
-from train import Config, train
+from src.runs.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 8
@@ -288,6 +288,10 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
         assert_refused(partial(load_data, path), path, "no such file")
         path.mkdir()
         assert_refused(partial(load_data, path), path, "is not a file")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     path = tmp_path / "pipe.csv"
     os.mkfifo(path)
     assert_refused(partial(load_data, path), path, "is not a file")
@@ -526,13 +530,6 @@ def test_numbers_of_numpy_become_plain_ones() -> None:
     assert json.dumps([config.hidden, config.seed, config.dropout]) == "[[3, 4], 5, 0.5]"
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_writable(tmp_path / "new" / "folder")
-    assert (tmp_path / "new" / "folder").is_dir()
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert_refused(lambda: make_writable(tmp_path / "new"), tmp_path / "new", "--results")
-
-
 # ----------------------------------------------------------------------- the whole script
 
 
@@ -578,12 +575,3 @@ def test_a_script_ends_in_one_line_and_status_2(fault: str, digits: Data, tmp_pa
         assert piece in ended.stderr
     left = set(tmp_path.rglob("*")) - set(before)
     assert not [path for path in left if path.is_file()]
-
-
-def test_fewer_rows_than_a_batch_are_one_small_batch(digits: Data, tmp_path: Path) -> None:
-    (tmp_path / "few.csv").write_text(csv_text(digit_table(digits, 12)))
-    config = Config(epochs=1, batch_size=1000, hidden=(4,))
-    _, history = train(config, load_data(tmp_path / "few.csv"))
-    assert [row["epoch"] for row in history] == [0, 1]
-    with pytest.raises(InputError, match="12 digits cannot be split"):
-        split(12, 0.01, seed=0)

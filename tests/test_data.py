@@ -1,6 +1,7 @@
 """Digits come out of every accepted kind of file exactly as they went in; the split is a split."""
 
 import codecs
+import dataclasses
 import gzip
 import zipfile
 from pathlib import Path
@@ -107,10 +108,10 @@ def test_a_zip_with_one_csv_in_it(digits: Data, tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_data(path).images, digits.images[:ROWS])
 
 
-def test_more_rows_than_a_chunk(
+def test_more_rows_than_a_block(
     digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_reader, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 9999)
     path = tmp_path / "digits.csv"
     path.write_bytes(blank_lines(digits))
     images, labels = read_csv(path)
@@ -128,6 +129,27 @@ def test_digits_without_labels(header: bool, digits: Data, tmp_path: Path) -> No
     assert labels is None
     with pytest.raises(InputError, match="no label column"):
         load_data(path)
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_column_that_cannot_be_the_label(header: bool, digits: Data, tmp_path: Path) -> None:
+    """Without a header, a label that stands last leaves pixel 0 in its place, which is blank."""
+    path = tmp_path / "digits.csv"
+    rows = [cells[1:] + cells[:1] for cells in digit_table(digits, ROWS)]
+    for corner in ("0", "3", "200"):  # what pixel 0 of one digit is
+        rows[7][0] = corner
+        path.write_text(csv_text(rows if header else rows[1:]))
+        if header:
+            assert load_data(path).labels.tolist() == digits.labels[:ROWS].tolist()
+        else:
+            with pytest.raises(InputError, match="without a header the label has to come first"):
+                read_csv(path)
+
+
+def test_digits_of_one_class_can_be_read_to_be_predicted(digits: Data, tmp_path: Path) -> None:
+    path = tmp_path / "sevens.csv"
+    path.write_text(csv_text([["7", *cells[1:]] for cells in digit_table(digits, 8)[1:]]))
+    assert read_csv(path)[1].tolist() == [7] * 8
 
 
 def test_npz_with_and_without_a_test_set(digits: Data, tmp_path: Path) -> None:
@@ -188,6 +210,15 @@ def test_the_fingerprint_is_that_of_the_digits_not_of_the_file(
     assert len(prints) == 3
 
 
+def test_the_test_set_has_a_fingerprint_of_its_own(digits: Data) -> None:
+    label = dataclasses.replace(digits, test_labels=9 - digits.test_labels)
+    pixel = dataclasses.replace(digits, test_images=255 - digits.test_images)
+    none = dataclasses.replace(digits, test_images=digits.images[:0], test_labels=digits.labels[:0])
+    everything = [digits, label, pixel, none]
+    assert len({data.test_fingerprint() for data in everything}) == 4
+    assert len({data.fingerprint() for data in everything}) == 1
+
+
 @pytest.mark.parametrize(
     ("count", "fraction", "expected"), [(600, 0.1, 60), (7, 0.3, 2), (5, 0, 0)]
 )
@@ -205,6 +236,12 @@ def test_split_is_shuffled_and_seeded() -> None:
     assert set(validation) != set(split(1000, 0.1, seed=4)[1])
     assert (np.diff(training) < 0).any()
     assert 300 < validation.mean() < 700
+
+
+@pytest.mark.parametrize("others", [3, [3, 1], [3, 2], [3, 3]])
+def test_the_split_shares_no_random_numbers_with_the_rest(others: int | list[int]) -> None:
+    same = np.random.default_rng(others).permutation(1000)[:100]
+    assert (split(1000, 0.1, seed=3)[1] == same).mean() < 0.1
 
 
 def test_rows_sorted_by_class_are_spread_over_both_sides(digits: Data, tmp_path: Path) -> None:

@@ -206,30 +206,3 @@ def test_a_full_disk(tmp_path: Path, digits_npz: Path) -> None:
         assert all(after[name] == when for name, when in kept.items())
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-
-
-def test_a_write_that_fails_leaves_no_half_file(tmp_path: Path) -> None:
-    from src.files import filling, replacing
-
-    path = tmp_path / "table.csv"
-    path.write_text("old")
-    with pytest.raises(OSError, match="full"), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise OSError("the disk is full")
-    assert path.read_text() == "old"
-    with pytest.raises(OSError, match="full"), filling(tmp_path / "run") as folder:
-        (folder / "a.csv").write_text("whole")
-        raise OSError("the disk is full")
-    assert sorted(os.listdir(tmp_path)) == ["table.csv"]
-
-
-def test_filling_keeps_files_of_others(tmp_path: Path) -> None:
-    from src.files import filling
-
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "notes.txt").write_text("mine")
-    (tmp_path / "run" / "a.csv").write_text("old")
-    with filling(tmp_path / "run") as folder:
-        (folder / "a.csv").write_text("new")
-    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
-    assert (tmp_path / "run" / "a.csv").read_text() == "new"

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from src.digits.csv_reader import read_csv
+from src.digits.csv_reader import PIXELS, read_csv
 from src.errors import InputError
 from src.files import read_npz
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = ROOT / "data" / "mnist.npz"
-PIXELS = 784
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Data:
         return digest.hexdigest()[:16]
 
     def test_fingerprint(self) -> str:
+        """The same for the test set."""
         return Data("", self.test_images, self.test_labels, None, None).fingerprint()
 
 
@@ -64,10 +64,15 @@ def load_data(path: str | Path | None = None) -> Data:
     return Data(str(path), *training, *test)
 
 
+SPLIT_STREAM = 4  # weights are drawn from default_rng(seed), batches and more from streams 1 to 3
+
+
 def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Shuffle rows 0..count-1; the first `fraction` of them validate, the others train.
 
-    Returns (training rows, validation rows). Raises InputError if one would be empty.
+    The shuffling shares no random numbers with anything else that may have the same seed.
+    Returns (training rows, validation rows); with fraction 0 all train. Raises InputError if the
+    fraction is not 0 and leaves one side empty.
     """
     validation = round(count * fraction)
     if validation >= count or (fraction > 0 and validation == 0):
@@ -75,7 +80,7 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
             f"{count} digits cannot be split with validation_fraction={fraction}: "
             "each side needs at least one; give more digits or another fraction"
         )
-    rows = np.random.default_rng(seed).permutation(count)
+    rows = np.random.default_rng([seed, SPLIT_STREAM]).permutation(count)
     return rows[validation:], rows[:validation]
 
 

@@ -41,20 +41,9 @@ def configurations(
     if name not in table:
         raise InputError(f"there is no experiment {name!r}; there are: {', '.join(table)}")
     experiment, where = table[name], f"experiment {name!r}"
-    for key in experiment:
-        if key not in KEYS:
-            raise InputError(f"{where}: {key!r} is not one of {', '.join(KEYS)}")
-    changes_of = experiment.get("configurations")
-    if not isinstance(experiment.get("question"), str) or not isinstance(changes_of, dict):
-        raise InputError(f"{where}: needs a question, and configurations: label -> changes")
-    if not changes_of:
-        raise InputError(f"{where}: has no configurations")
-    if experiment.get("answer", "ranking") not in ANSWERS:
-        raise InputError(f"{where}: answer is one of {', '.join(ANSWERS)}")
-    if experiment.get("failures", "unexpected") not in ("expected", "unexpected"):
-        raise InputError(f"{where}: failures is expected or unexpected")
+    check_entry(experiment, where)
     found = {}
-    for label, changes in changes_of.items():
+    for label, changes in experiment["configurations"].items():
         if not isinstance(label, str) or not label.isprintable() or not label.strip():
             raise InputError(f"{where}: the label {label!r} is not a line of text")
         if len(label) > LONGEST_LABEL:
@@ -76,6 +65,28 @@ def configurations(
     if experiment.get("answer") == "grid" and len(what_differs(found)) != 2:
         raise InputError(f"{where}: a grid needs two hyperparameters that differ")
     return found
+
+
+def check_entry(experiment: object, where: str) -> None:
+    """Raise InputError unless this row of the table has the keys and the types that it should."""
+    if not isinstance(experiment, dict):
+        raise InputError(f"{where}: needs a question, and configurations: label -> changes")
+    for key in experiment:
+        if key not in KEYS:
+            raise InputError(f"{where}: {key!r} is not one of {', '.join(KEYS)}")
+    changes_of = experiment.get("configurations")
+    if not isinstance(experiment.get("question"), str) or not isinstance(changes_of, dict):
+        raise InputError(f"{where}: needs a question, and configurations: label -> changes")
+    if not changes_of:
+        raise InputError(f"{where}: has no configurations")
+    if experiment.get("answer", "ranking") not in ANSWERS:
+        raise InputError(f"{where}: answer is one of {', '.join(ANSWERS)}")
+    if experiment.get("failures", "unexpected") not in ("expected", "unexpected"):
+        raise InputError(f"{where}: failures is expected or unexpected")
+    if experiment.get("score_test", False) not in (True, False):
+        raise InputError(f"{where}: score_test is True or False")
+    if not isinstance(experiment.get("baseline", {}), dict):
+        raise InputError(f"{where}: baseline is a dict of changes")
 
 
 def changed(config: Config, changes: dict) -> Config:

@@ -30,6 +30,11 @@ def seconds_left(done: float, total: float, elapsed: float, jobs: int) -> float:
     return max(0.0, total - done) / speed
 
 
+def steady(shown: float, now: float) -> float:
+    """The next estimate to show: towards `now`, by at most 15 % at a time."""
+    return min(max(now, 0.85 * shown), 1.15 * shown)
+
+
 class Progress:
     """The line on the terminal; a thread keeps its clock going during long epochs."""
 
@@ -39,6 +44,7 @@ class Progress:
         self.seen = dict.fromkeys(configs, 0)
         self.runs, self.runs_done, self.jobs = len(configs), 0, jobs
         self.start, self.stop = time.monotonic(), threading.Event()
+        self.left: float | None = None
         self.bar = tqdm(
             total=sum(self.work[key] * self.steps[key] for key in configs),
             bar_format="{desc} |{bar:20}| {elapsed}, {postfix[0]} left",
@@ -56,12 +62,13 @@ class Progress:
 
     def show(self) -> None:
         done = sum(self.work[key] * self.seen[key] for key in self.seen)
-        left = seconds_left(done, self.bar.total or 0, time.monotonic() - self.start, self.jobs)
         if self.bar.disable:
             return
+        now = seconds_left(done, self.bar.total, time.monotonic() - self.start, self.jobs)
+        self.left = now if self.left is None else steady(self.left, now)
         epochs, total = sum(self.seen.values()), sum(self.steps.values())
         self.bar.n = done
-        self.bar.postfix = [tqdm.format_interval(left)]
+        self.bar.postfix = [tqdm.format_interval(self.left)]
         self.bar.set_description_str(
             f"{self.runs_done}/{self.runs} runs, {epochs}/{total} epochs", refresh=True
         )

@@ -1,0 +1,63 @@
+"""The order of the floors: no import runs back up, and src/ names no script."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# From the ground up. A file may import from its own floor, if nothing else is said, and from below.
+GROUND = ["activations", "initializers", "errors", "start"]
+FLOORS = [GROUND, ["losses", "model", "optimizers", "files", "script"]]
+FLOORS += [["network_file", "utils", "diagnostics"], ["digits"], ["runs", "figures"]]
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+APART = [{"runs", "figures"}]  # on one floor, but strangers
+FILES = sorted((ROOT / "src").rglob("[!_]*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it: src.model, numpy, ..."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_import_runs_back_up(path: Path) -> None:
+    room = path.relative_to(ROOT / "src").parts[0].removesuffix(".py")
+    scripts = {script.stem for script in ROOT.glob("*.py")}
+    for module in imports(path):
+        first, *rest = module.split(".")
+        assert first not in scripts, f"{path} imports {module}"
+        if first == "src" and rest and rest[0] in FLOOR:
+            assert FLOOR[rest[0]] <= FLOOR[room], f"{path} imports {module}"
+            assert {rest[0], room} not in APART, f"{path} imports {module}"
+
+
+def test_no_circle() -> None:
+    """Each file can be put after all files that it imports."""
+    needs = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): imports(path) for path in FILES
+    }
+    needs = {name: modules & needs.keys() - {name} for name, modules in needs.items()}
+    while needs:
+        free = [name for name, modules in needs.items() if not modules & needs.keys()]
+        assert free, f"a circle among {sorted(needs)}"
+        for name in free:
+            del needs[name]
+
+
+def test_only_the_figures_know_matplotlib() -> None:
+    for path in (*FILES, *ROOT.glob("*.py")):
+        knows = any(module.split(".")[0] == "matplotlib" for module in imports(path))
+        assert not knows or path.parent.name == "figures", path
+
+
+def test_every_file_has_a_floor() -> None:
+    rooms = {path.relative_to(ROOT / "src").parts[0].removesuffix(".py") for path in FILES}
+    assert rooms == set(FLOOR)
