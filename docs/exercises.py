@@ -1,6 +1,6 @@
 """Make the mistakes of docs/exercises.md in a copy of the code, and draw what becomes of training.
 
-python docs/exercises.py           # all eight figures, in about two minutes
+python docs/exercises.py           # all eight figures, in about a minute
 python docs/exercises.py 2 7       # the second and the seventh
 
 The mistakes are written down on that page only; this script reads them, and so does a test.
@@ -15,6 +15,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ["src", "tests", "data", "docs", "train.py", "experiments.py", "pyproject.toml"]
 EPOCHS = 10
@@ -22,13 +28,17 @@ EPOCHS = 10
 # Trains the network of `python train.py` in the current folder and prints each epoch as JSON.
 TRAINING = f"""
 import json
+from train import train
 from src.digits.data import EMBEDDED, load_data
-from train import HISTORY_COLUMNS, Config, train
+from src.runs.config import Config
+from src.runs.history import HISTORY_COLUMNS, follow, prepare
 
-def show(row):
+def show(row, network):
     print(json.dumps({{name: row[name] for name in HISTORY_COLUMNS}}), flush=True)
 
-train(Config(epochs={EPOCHS}), load_data(EMBEDDED), show)
+config = Config(epochs={EPOCHS})
+training, validation = prepare(config, load_data(EMBEDDED))
+follow(train(config, *training), config, training, validation, show)
 """
 
 
@@ -99,29 +109,31 @@ def train_in(folder: Path) -> dict[str, list[float]]:
 
 
 def draw(path: Path, title: str, right: dict, wrong: dict) -> None:
-    """Loss and accuracy of the code as it is, and of the code with the mistake."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), dpi=110, layout="constrained")
+    """Loss and wrong answers of the code as it is (grey), and of the code with the mistake."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.3), dpi=110, layout="constrained")
     figure.suptitle(title, fontsize=12)
+    same_training = right["train_loss"] == wrong["train_loss"]  # only what is measured differs
     for history, colour, name in ((right, "#777777", "as it is"), (wrong, "#d55e00", "changed")):
-        for axis, what, factor in zip(axes, ("loss", "accuracy"), (1, 100)):
-            for part, style in (("train", "--"), ("validation", "-")):
-                values = [factor * value for value in history[f"{part}_{what}"]]
-                label = f"{name}, {part}"
-                axis.plot(history["epoch"], values, style, color=colour, lw=1.8, label=label)
-                if (last := history["epoch"][-1]) < EPOCHS and part == "validation":
-                    axis.plot(last, values[-1], "X", color=colour, ms=10)
-                    where = {"xytext": (12, 0), "textcoords": "offset points", "va": "center"}
-                    axis.annotate(f"fails in epoch {last + 1}", (last, values[-1]), **where)
-    axes[0].set(xlabel="epoch", ylabel="loss", yscale="log", xlim=(0, EPOCHS))
-    axes[1].set(xlabel="epoch", ylabel="accuracy, %", xlim=(0, EPOCHS))
-    axes[1].legend(fontsize=9)
-    for axis in axes:
+        epochs = history["epoch"]
+        for part, style in (("train", "--"), ("validation", "-")):
+            errors = [100 * (1 - accuracy) for accuracy in history[f"{part}_accuracy"]]
+            for axis, values in zip(axes, (history[f"{part}_loss"], errors)):
+                axis.plot(epochs, values, style, color=colour, lw=1.8, label=f"{name}, {part}")
+                if part == "validation" and epochs[-1] < EPOCHS:
+                    axis.plot(epochs[-1], values[-1], "X", color=colour, ms=10, clip_on=False)
+                    place = {"xytext": (12, 0), "textcoords": "offset points", "va": "center"}
+                    axis.annotate(
+                        f"stopped in epoch {epochs[-1] + 1}", (epochs[-1], values[-1]), **place
+                    )
+            if part == "validation" and same_training:
+                best = errors.index(min(errors))
+                axes[1].plot(best, errors[best], "o", color=colour, ms=9, mfc="white", mew=2)
+    for axis, what in zip(axes, ("loss", "wrong answers, %")):
+        axis.set(xlabel="epoch", ylabel=what, yscale="log", xlim=(0, EPOCHS))
+        axis.yaxis.set_major_formatter("{x:g}")
         axis.grid(alpha=0.3)
+    axes[1].set_ylim(top=110)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=10)
     figure.savefig(path)
     plt.close(figure)
 

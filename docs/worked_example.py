@@ -17,8 +17,8 @@ from src.model import NeuralNetwork
 from src.utils import one_hot
 
 X, LABELS, LEARNING_RATE = np.array([[1.0, 2.0]]), np.array([0]), 0.1
-PARAMETERS = [0.5, -1, 0.25, 0.5, 0, -0.5]  # weights[0] row by row, biases[0]
-PARAMETERS += [2, 1, -1, 3, -1, math.log(3)]  # weights[1], biases[1]
+WEIGHTS = [[0.5, -1], [0.25, 0.5]], [[2, 1], [-1, 3]]  # of the first and the second layer
+BIASES = [0, -0.5], [-1, math.log(3)]
 
 Values = dict[str, np.ndarray]
 
@@ -26,7 +26,8 @@ Values = dict[str, np.ndarray]
 def example_network() -> NeuralNetwork:
     """The network of the example: two inputs, two ReLU units, two classes."""
     network = NeuralNetwork([2, 2, 2], dtype=np.float64)
-    network.parameters[...] = PARAMETERS
+    for layer in (0, 1):
+        network.weights[layer][...], network.biases[layer][...] = WEIGHTS[layer], BIASES[layer]
     return network
 
 

@@ -12,9 +12,11 @@ import pytest
 
 from src.initializers import INITIALIZERS
 from src.model import NeuralNetwork
+from src.runs.config import Config
+from src.runs.statistics import studentised_range
 from tests.conftest import ROOT
 from tests.docs_script import docs_script
-from train import Config, training_step
+from train import training_step
 
 worked_example = docs_script("worked_example")
 
@@ -152,3 +154,17 @@ def test_the_table_of_initializers():
         assert np.var(draws) == pytest.approx(variance, rel=0.02)
         assert one_layer == pytest.approx(math.sqrt(32 * variance / 2), rel=1e-3)
         assert ten_layers == pytest.approx((32 * variance / 2) ** 5, rel=5e-3)
+
+
+def test_the_table_of_quantiles():
+    """Against the simulation that stands on the page, and against what experiments.py uses."""
+    (code,) = re.findall(r"^```python\n(.*?)^```", CHAPTER, re.MULTILINE | re.DOTALL)
+    simulate = compile(code, "docs/how-it-works.md", "exec")
+    simulated: dict = {"np": np}
+    exec(simulate, simulated)
+    rows = rows_of("Which differences are real")[1:]
+    table = {int(k): (float(three), float(five)) for k, three, five in rows}
+    assert simulated["q"] == pytest.approx(table[simulated["k"]][0], rel=0.01)
+    for k, quantiles in table.items():
+        for n, q in zip((3, 5), quantiles, strict=True):
+            assert studentised_range(k, (k - 1) * (n - 1)) == pytest.approx(q, rel=0.015)
