@@ -252,7 +252,7 @@ def draw(
         inside.plot_augmentations(folder / "augmentation.png", digit, seen, strength, [name])
     if snapshots:
         twelve = images[:12], labels[:12]
-        few = {epoch: snapshots[epoch] for epoch in (0, 1, 2, 5, 10, 20) if epoch in snapshots}
+        few = {n: parameters for n, parameters in snapshots.items() if n in (0, 1, 2, 5, 10, 20)}
         learning.plot_learning(folder / "learning.png", network, few, history, *twelve)
         learning.animate_learning(folder / "learning.gif", network, snapshots, history, *twelve)
 
