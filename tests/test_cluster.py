@@ -78,6 +78,10 @@ def empty_cluster(tmp_path: Path) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path / "empty")
     yield cluster
     for process in cluster.processes:
+        process.terminate()  # Dask then removes its semaphores
+    for process in cluster.processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
         cluster.kill(process)
 
 

@@ -73,7 +73,7 @@ def submit(client: Any, name: str, tasks: dict[str, bytes], job: bytes) -> dict[
             self.run = cloudpickle.loads(job)
 
     def run(key: str, task: bytes) -> bytes:
-        worker = get_worker()
+        worker: Any = get_worker()
         return worker.plugins[name].run(task, lambda what: worker.log_event(name, (key, what)))
 
     def left_over(dask_scheduler: Any) -> list[str]:
