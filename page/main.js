@@ -114,9 +114,7 @@ function showLayers(answer) {
     const chosen = focus()?.layer === layer ? focus().unit : -1;
     cells(byId(`layer${layer}`), count, answer?.hidden[layer], spoke, chosen);
     const negative = answer?.hidden[layer].some((value) => value < 0) ? ", blue where negative" : "";
-    byId(`note${layer}`).textContent = spoke
-      ? `ringed: the five that spoke most for ${nameOf(trace, network()).toLowerCase()}`
-      : `${count} units, lit where active${negative}`;
+    byId(`note${layer}`).textContent = spoke ? "ringed: the five that spoke most" : `${count} units, lit where active${negative}`;
   });
 }
 

@@ -106,7 +106,8 @@ export class Pad {
     if (this.image) return new Uint8Array(this.image);
     this.ink.clearRect(0, 0, SIDE, SIDE);
     draw(this.ink, this.strokes, SIDE, "black");
-    return this.ink.getImageData(0, 0, SIDE, SIDE).data.filter((_, at) => at % 4 === 3);
+    const { data } = this.ink.getImageData(0, 0, SIDE, SIDE); // red, green, blue, opacity of each
+    return Uint8Array.from({ length: SIDE * SIDE }, (_, at) => data[4 * at + 3]);
   }
 }
 
