@@ -488,7 +488,7 @@ def plot(folder: Path) -> None:
     axes.set(ylim=(0, 1.12), xlim=(-0.5, len(sizes) - 0.5), ylabel="speed, 1 = bare products")
     axes.grid(False, axis="x")
     axes.tick_params(axis="x", length=0)
-    figure.legend(loc="outside lower center", ncols=len(names), fontsize=9, columnspacing=1.2)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=9, columnspacing=1.2)
     path = folder / "training_speed.png"
     save(figure, path, "One epoch of 784-128-64-10 on one core: higher is faster")
     print(f"saved {path}")
