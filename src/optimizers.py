@@ -8,9 +8,9 @@ import numpy as np
 # next, and so many that the reference network is a single block.
 BLOCK = 110_000
 
-# Where a pixel is always blank the gradient is 0 and the velocity fades, below 1e-38 in the end:
-# numbers that a processor handles a hundred times slower. Adding this and taking it away again
-# rounds v to multiples of 1e-37, so that it never gets there. A v of 0 stays 0.
+# While a pixel is blank, or a unit dead, the gradient is 0 and the velocity fades, below 1e-38 in
+# the end: numbers that many processors handle a hundred times slower. Adding this and taking it
+# away again rounds v to multiples of 1e-37, so that it never gets there. A v of 0 stays 0.
 TINY = 1e-30
 
 
