@@ -217,7 +217,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", default=["hidden_layers"], metavar="NAME")
+    parser.add_argument("names", nargs="*", default=[next(iter(EXPERIMENTS))], metavar="NAME")
     parser.add_argument("--list", action="store_true", help="the experiments and their questions")
     parser.add_argument("--data", help="a Kaggle CSV (also .gz, .zip) or an .npz like MNIST's")
     parser.add_argument("--epochs", type=int, help="instead of each configuration's own number")

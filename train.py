@@ -61,6 +61,9 @@ from src.runs.recipes import RECIPES, recipe
 from src.script import ArgumentParser, run_script
 from src.utils import batches
 
+FIGURES = [f"{name}.png" for name in ("curves", "layers", "first_layer", "confusion", "mistakes")]
+FIGURES += ["augmentation.png", "learning.png", "learning.gif"]
+
 
 def training_step(
     network: NeuralNetwork,
@@ -192,7 +195,7 @@ def train_and_save(config: Config, data: Data, folder: Path, film: bool) -> int:
     if status:
         metrics["stopped_after_epoch"] = epoch
     decided_by = identity(config, data, code_key(train, ROOT), score_test=True)
-    write_run(folder, decided_by, network, history, metrics)
+    write_run(folder, decided_by, network, history, metrics, FIGURES)
     print_metrics(metrics)
     draw(folder, config, data, network, history, snapshots if film else {})
     print(f"saved the network of the last epoch, its curves and more in {folder}")
@@ -249,7 +252,7 @@ def draw(
         inside.plot_augmentations(folder / "augmentation.png", digit, seen, strength, [name])
     if snapshots:
         twelve = images[:12], labels[:12]
-        few = {epoch: snapshots[epoch] for epoch in (0, 1, 2, 5, 10, 20) if epoch in snapshots}
+        few = {n: parameters for n, parameters in snapshots.items() if n in (0, 1, 2, 5, 10, 20)}
         learning.plot_learning(folder / "learning.png", network, few, history, *twelve)
         learning.animate_learning(folder / "learning.gif", network, snapshots, history, *twelve)
 

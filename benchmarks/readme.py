@@ -1,7 +1,10 @@
 """What stands in the README about accuracy, from the results of experiments.py.
 
-    python experiments.py recipes techniques hidden_layers initializers learning_rates pixels
+    python experiments.py --jobs 1 hidden_layers techniques recipes    # the times on the page
+    python experiments.py ablation initializers learning_rates rate_and_batch pixels
     python experiments.py kaggle --data train.csv
+    python benchmarks/ensemble.py --data train.csv
+    python train.py --recipe plain --film; python train.py --recipe best --results results/best
     python benchmarks/readme.py            # collects from results/, or from the folder given
 
 Copies tables to docs/measured/ and figures to docs/figures/, and fills the marked places of
@@ -20,7 +23,8 @@ from tables import markdown, replace_block
 MEASURED, FIGURES = ROOT / "docs" / "measured", ROOT / "docs" / "figures"
 TABLES = {  # file in docs/measured: file in results
     "recipes.csv": "recipes/summary.csv",
-    "kaggle.csv": "kaggle/summary.csv",
+    "ensemble.csv": "kaggle/ensemble.csv",
+    "ablation.csv": "ablation/summary.csv",
     "techniques.csv": "techniques/summary.csv",
     "hidden_layers.csv": "hidden_layers/summary.csv",
     "hidden_layers.txt": "hidden_layers/summary.txt",
@@ -32,7 +36,11 @@ PICTURES = {  # file in docs/figures: file in results
     "initializers_signal.png": "initializers/signal.png",
     "learning_rates.png": "learning_rates/comparison.png",
     "pixels.png": "pixels/comparison.png",
-    "augmentation.png": "train/augmentation.png",
+    "rate_and_batch.png": "rate_and_batch/answer.png",
+    "cost.png": "hidden_layers/answer.png",
+    "learning.png": "train/learning.png",
+    "learning.gif": "train/learning.gif",
+    "augmentation.png": "best/train/augmentation.png",
 }
 RECIPES = {
     "plain": "784-128-64-10, plain SGD, constant learning rate",
@@ -42,46 +50,66 @@ RECIPES = {
 }
 
 
+def seconds(row: dict) -> str:
+    return f"{float(row['seconds']):.1f} s ± {float(row['seconds_std']):.1f}"
+
+
 def share(row: dict, name: str) -> str:
     return f"{float(row[name]):.2%} ± {float(row[name + '_std']):.2%}"
 
 
 def recipes_table() -> str:
-    """Each recipe on the test set, and `best` on held-out digits of a file of Kaggle's size."""
+    """Each recipe on the test set, and `best` on held-out images of a file of Kaggle's size."""
     table = [
         [
             f"`{row['configuration']}`: {RECIPES[row['configuration']]}",
             f"{int(row['parameters']):,}",
             share(row, "test_accuracy"),
-            f"{float(row['seconds']):.0f} s",
-            "`python experiments.py recipes`",
+            seconds(row),
         ]
         for row in read_rows(MEASURED / "recipes.csv")
     ]
-    for row in read_rows(MEASURED / "kaggle.csv"):
-        table.append(
-            [
-                "`best` on 37,800 of 42,000 digits in Kaggle's format, on the other 4,200",
-                f"{int(row['parameters']):,}",
-                share(row, "last_validation_accuracy"),
-                f"{float(row['seconds']):.0f} s",
-                "`python experiments.py kaggle --data train.csv`",
-            ]
-        )
-    header = ["recipe", "parameters", "accuracy", "training, one core", "command"]
-    return markdown(header, table)
+    return markdown(["recipe", "parameters", "test accuracy", "training, one core"], table)
+
+
+def kaggle_table() -> str:
+    """One network, and several that vote, on the same held-out images."""
+    rows = read_rows(MEASURED / "ensemble.csv")
+    return markdown(["on 4,200 held-out images", "accuracy"], [list(row.values()) for row in rows])
 
 
 def techniques_table() -> str:
-    """The ladder: what each rung adds to the one before, on validation images, and its time."""
-    table, before = [], None
-    for row in read_rows(MEASURED / "techniques.csv"):
-        accuracy = float(row["last_validation_accuracy"])
-        gain = "" if before is None else f"{100 * (accuracy - before):+.2f}"
-        seconds = f"{float(row['seconds']):.1f} s"
-        table.append([row["configuration"], share(row, "last_validation_accuracy"), gain, seconds])
-        before = accuracy
-    return markdown(["added in turn", "validation accuracy", "points", "training"], table)
+    """What each technique adds to the last kept one above it, and whether that is more than noise.
+
+    Kept are the first row and those whose name begins with +.
+    """
+    rows = read_rows(MEASURED / "techniques.csv")
+    noise = max(float(row["noise"]) for row in rows if row["noise"])
+    table, kept = [], None
+    for row in rows:
+        accuracy, gain = float(row["last_validation_accuracy"]), ""
+        if kept is not None:
+            gain = f"{100 * (accuracy - kept):+.2f}"
+            gain += ", within noise" if abs(accuracy - kept) <= noise else ""
+        if kept is None or row["configuration"].startswith("+"):
+            kept = accuracy
+        table.append(
+            [row["configuration"], share(row, "last_validation_accuracy"), gain, seconds(row)]
+        )
+    header = ["technique", "validation accuracy", f"points (noise: {100 * noise:.2f})", "training"]
+    return markdown(header, table)
+
+
+def ablation_table() -> str:
+    """What the recipe best loses without each of its techniques."""
+    table = []
+    for row in read_rows(MEASURED / "ablation.csv"):
+        loss, noise = float(row["behind_best"]), row["noise"]
+        verdict = f"{100 * loss:.2f} behind" if loss else "the best"
+        if noise and loss <= float(noise):
+            verdict += ", within noise"
+        table.append([row["configuration"], share(row, "last_validation_accuracy"), verdict])
+    return markdown(["left out of `best`", "validation accuracy", "points"], table)
 
 
 def blocks() -> dict[str, str]:
@@ -91,6 +119,8 @@ def blocks() -> dict[str, str]:
     return {
         "recipes": recipes_table(),
         "techniques": techniques_table(),
+        "ablation": ablation_table(),
+        "kaggle": kaggle_table(),
         "hidden-layers": f"```\n{text}\n```",
         "sweep": markdown(["what", "measured"], [list(row.values()) for row in sweep]),
         "environment": BENCHMARKS["environment"](),

@@ -86,9 +86,11 @@ def child(hidden: list[int], batch_size: int, images: int) -> dict:
 
 def plot(folder: Path) -> None:
     """Above: time per image beside what the arithmetic predicts. Below: peak memory."""
-    from src.figures.plots import COLOURS, Figure, save
+    from matplotlib.figure import Figure
 
-    figure = Figure((11, 5.2))
+    from src.figures.style import COLOURS, save
+
+    figure = Figure((11, 5.2), layout="constrained")
     grid = figure.subplots(2, 4, sharex="col", sharey="row")
     rows = read_rows(folder / "scaling.csv")
     for (above, below), (name, label) in zip(grid.T, AXES.items()):
@@ -112,6 +114,7 @@ def plot(folder: Path) -> None:
         )
         below.minorticks_off()
     grid[1, 0].set_ylim(0, 1.1 * max(float(row["peak_megabytes"]) for row in rows))
+    grid[0, 0].yaxis.set_major_formatter("{x:g}")
     grid[0, 0].set_ylabel("µs an image (log scale)")
     grid[1, 0].set_ylabel("peak memory in MB")
     handles, labels = grid[0, 0].get_legend_handles_labels()

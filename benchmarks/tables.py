@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common import RESULTS, ROOT, read_rows
-from training_speed import BEST, FLOOR, JAX_SCAN, MOMENTUM, OURS, SKLEARN, TORCH
+from training_speed import BEST, FLOOR, JAX_SCAN, MOMENTUM, OURS, SKLEARN, TORCH, TUNED
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
@@ -75,6 +75,7 @@ def ratio_table() -> str:
     sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
     pairs = [
         (f"{FLOOR} / ours", FLOOR, OURS),
+        (f"ours / {TUNED}", OURS, TUNED),
         ("PyTorch eager / ours", TORCH, OURS),
         ("scikit-learn / ours", SKLEARN, OURS),
         ("JAX, whole epoch in one jitted scan / ours", JAX_SCAN, OURS),

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +41,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def filling(folder: Path) -> Iterator[Path]:
+def filling(folder: Path, later: Sequence[str] = ()) -> Iterator[Path]:
     """Fill a folder beside `folder`, then put it in its place: a reader never sees half of it.
 
     with filling(folder) as new: write(new / "a.csv"); write(new / "b.csv")
 
-    What the last run wrote goes; other files in the folder stay. The caller holds a lock (`locked`)
+    What the last run wrote goes, including what it said it would write `later`; other files in the
+    folder stay. The caller holds a lock (`locked`)
     and calls `recover` before it reads the folder.
     """
     target = Path(os.path.realpath(folder))
@@ -58,7 +59,7 @@ def filling(folder: Path) -> Iterator[Path]:
         recover(target)
         new.mkdir()
         yield new
-        (new / WRITTEN).write_text("\n".join(os.listdir(new)), encoding="utf-8")
+        (new / WRITTEN).write_text("\n".join([*os.listdir(new), *later]), encoding="utf-8")
         if target.exists():
             os.rename(target, target.with_name(f".{target.name}.old"))
         os.rename(new, target)

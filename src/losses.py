@@ -25,17 +25,19 @@ def cross_entropy(
     n, classes = logits.shape
     images = np.arange(n)
     # From here on (K, N): NumPy sums a few long rows much faster than many short ones.
-    shifted = logits.T.copy()
-    shifted -= shifted.max(axis=0)  # as in softmax: exp cannot overflow
-    p = np.exp(shifted)
-    totals = p.sum(axis=0)
+    z = logits.T.copy()
+    z -= z.max(axis=0)  # as in softmax: exp cannot overflow, and p and L stay what they were
+    p = np.exp(z)
+    totals = p.sum(axis=0)  # sum_j exp(z_j)
     p /= totals
-    target_logit = (1 - label_smoothing) * shifted[labels, images]
+    target_logit = (1 - label_smoothing) * z[
+        labels, images
+    ]  # sum_k t_k z_k, first its one-hot part
     if label_smoothing:
-        target_logit += label_smoothing * shifted.mean(axis=0)
+        target_logit += label_smoothing * z.mean(axis=0)  # and the part s / K of every class
     loss = float((np.log(totals) - target_logit).sum(dtype=np.float64)) / n
 
-    d_logits = p  # minus the targets, in place
+    d_logits = p  # becomes (p - t) / N in place: t is s / K everywhere, and 1 - s more at the label
     if label_smoothing:
         d_logits -= label_smoothing / classes
     d_logits[labels, images] -= 1 - label_smoothing

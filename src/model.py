@@ -70,7 +70,7 @@ class NeuralNetwork:
             z = a @ weights  # (N, D_in) @ (D_in, D_out) = (N, D_out)
             z += biases
             keep = None
-            if dropout:
+            if dropout and rng:
                 keep = (rng.random(z.shape, np.float32) >= dropout) / self.dtype(1 - dropout)
             cache.append((a, z, keep))
             a = activate(z)

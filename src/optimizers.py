@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-BLOCK = 65_536  # parameters updated at once: they stay in the processor's cache between the lines
+# Parameters updated at once: so few that they stay in the processor's cache from one line to the
+# next, and so many that the reference network is a single block.
+BLOCK = 110_000
 
 # Where a pixel is always blank the gradient is 0 and the velocity fades, below 1e-38 in the end:
 # numbers that a processor handles a hundred times slower. Adding this and taking it away again

@@ -92,7 +92,7 @@ def run_script(main: Callable[[], int | None]) -> NoReturn:
     except MemoryError as error:
         status = failed(f"out of memory: {error}")
     except KeyboardInterrupt as stopped:
-        print(f"\n{one_line(stopped) or 'stopped'}", file=sys.stderr)
+        print(f"\n{one_line(str(stopped)) or 'stopped'}", file=sys.stderr)
         status = 130
     on_stop(end_now)
     sys.exit(status)

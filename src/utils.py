@@ -45,7 +45,7 @@ def batches(
     block_size = batch_size * (max(1, BLOCK // batch_size) if transform else 1)
     for block in range(0, len(order), block_size):
         rows = order[block : block + block_size]
-        x = scale(images[rows], dtype)
+        x = scale(images.take(rows, axis=0), dtype)  # as images[rows], and faster
         if transform:
             x = transform(x)
         for start in range(0, len(rows), batch_size):

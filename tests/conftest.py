@@ -5,7 +5,7 @@ import os
 
 # As in the scripts: one BLAS thread, set before NumPy is imported.
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+    os.environ[name] = "1"
 
 from pathlib import Path
 

@@ -355,11 +355,14 @@ def check_whole(folder: Path) -> dict:
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a single process")
 def test_ctrl_c_keeps_what_was_learned_up_to_the_last_whole_epoch(small_npz, tmp_path):
     process = start("--data", small_npz, "--epochs", 100_000, "--results", "out", cwd=tmp_path)
-    for line in process.stdout:
-        if line.startswith("epoch   3"):
-            break
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        for line in process.stdout:
+            if line.startswith("epoch   3"):
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "keeping the network as it was after epoch" in errors and "Traceback" not in errors
     folder = tmp_path / "out" / "train"
@@ -396,6 +399,7 @@ def kill_often(small_npz: Path, folder: Path, kills: int) -> None:
     finished = run("--data", small_npz, "--epochs", 2, "--results", "out", cwd=folder)
     assert finished.returncode == 0, finished.stderr
     left = {path.name for path in (folder / "out").iterdir()} - {"train", ".train.lock"}
+    left |= {path.name for path in (folder / "out" / "train").glob(".*")} - {".written"}
     assert not left
     assert check_whole(folder / "out" / "train")["hidden"] == [128, 64]
 
@@ -444,3 +448,14 @@ def test_the_film_is_drawn_on_request(small_npz, tmp_path):
     folder = tmp_path / "out" / "train"
     assert (folder / "learning.png").stat().st_size > 5000
     assert 1000 < (folder / "learning.gif").stat().st_size < 2_000_000
+
+
+def test_figures_of_an_earlier_run_go_and_notes_stay(small_npz, tmp_path):
+    arguments = ["--data", small_npz, "--epochs", 1, "--hidden", 8, "--results", "out"]
+    folder = tmp_path / "out" / "train"
+    assert run(*arguments, "--augmentation", "shift", "--film", cwd=tmp_path).returncode == 0
+    (folder / "notes.txt").write_text("mine")
+    assert (folder / "augmentation.png").is_file() and (folder / "learning.png").is_file()
+    assert run(*arguments, cwd=tmp_path).returncode == 0
+    assert not (folder / "augmentation.png").exists() and not (folder / "learning.gif").exists()
+    assert (folder / "notes.txt").read_text() == "mine" and (folder / "curves.png").is_file()

@@ -18,7 +18,7 @@ from src.errors import InputError
 PIXELS = 784
 MAX_BYTES = 2**30  # of an unpacked CSV: half a million digits, over ten times Kaggle's train.csv
 HEAD_BYTES = 2**16  # where the first line has to end; a header has about 7,000 bytes
-BLOCK_BYTES = 2**23  # of text that is read at once: about 4,600 digits
+BLOCK_BYTES = 2**22  # of text that is read at once: about 2,300 digits
 NUMERIC = b"0123456789+-.eE "  # what a cell may consist of
 LABEL_FIRST = "without a header the label has to come first: move it there, or add a header"
 

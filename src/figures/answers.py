@@ -17,7 +17,7 @@ def scores(metrics: dict[str, list[dict]]) -> tuple[dict[str, np.ndarray], str]:
     nothing.
     """
     name, what = "last_validation_accuracy", "validation images"
-    if any(not np.isfinite(run[name]) for runs in metrics.values() for run in runs):
+    if any(not np.isfinite(run.get(name, np.nan)) for runs in metrics.values() for run in runs):
         name, what = "test_accuracy", "test images"
     errors = {
         label: style.error_rate([run.get(name, np.nan) for run in runs])
@@ -76,8 +76,8 @@ def plot_cost(
     """
     (errors, what), looks = scores(metrics), style.looks(metrics, ordered)
     figure = Figure((9, 4.3))
-    for left, cost in ((0.65, "parameters"), (4.05, "seconds")):
-        axes = style.place(figure, left, 0.65, 2.9, 3.0)
+    for left, cost in ((0.65, "parameters"), (4.2, "seconds")):
+        axes = style.place(figure, left, 0.65, 2.8, 3.0)
         prices = {label: np.array([run[cost] for run in metrics[label]]) for label in errors}
         for label, error in errors.items():
             (x, x_bar), (y, y_bar) = spread(prices[label]), spread(error)
@@ -94,7 +94,7 @@ def plot_cost(
     figure.axes[0].set_title(what, loc="left")
     ends = []
     for label in metrics:
-        text = style.short(label, 20) + (" (failed)" if label in failed else "")
+        text = style.named(label, failed, label in errors)
         ends.append((text, float(np.mean(errors.get(label, np.nan))), looks[label]))
     style.label_ends(axes, ends, marks=True)
     style.save(figure, path, title, failed)

@@ -111,7 +111,7 @@ def plot_comparison(
     named = []
     for label, end in ends.items():
         accuracy = f"{1 - end:.2%}  " if np.isfinite(end) else ""
-        text = accuracy + style.short(label, 20) + (" (failed)" if label in failed else "")
+        text = accuracy + style.named(label, failed, bool(histories[label]))
         named.append((text, end, looks[label]))
     style.label_ends(main, named)
     style.save(figure, path, title, failed)

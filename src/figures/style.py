@@ -43,12 +43,18 @@ def save(figure: Figure, path: Path, title: str = "", failed: dict[str, str] | N
 
     What failed, label -> reason, is said in a line at the foot.
     """
-    figure.suptitle(short(title, 110), y=1 - 0.1 / figure.get_figheight(), va="top", size=11.5)
+    figure.suptitle(short(title, 110), size=11.5)
     reasons = "; ".join(f"{short(label)} failed: {why}" for label, why in (failed or {}).items())
     figure.text(0.015, 0.06 / figure.get_figheight(), short(reasons, 150), size=8)
     with replacing(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it
         figure.savefig(temporary, format="png", pil_kwargs={"compress_level": 3})
+
+
+def named(label: str, failed: dict[str, str], finished: bool) -> str:
+    """The label beside a line or a point, with a note if all or some of its runs failed."""
+    note = " (some failed)" if finished else " (failed)"
+    return short(label, 20) + (note if label in failed else "")
 
 
 def short(text: str, limit: int = 26) -> str:
@@ -130,7 +136,7 @@ def log_axis(
         at = [tick for tick in at if tick < 0.7] + [0.9] * bool(low < 0.9 < high)
         low, high = min(high, 1.0), low
     which = axis.axis_name
-    axis.axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
+    axis.axes.set(**{f"{which}lim": (low, high), f"{which}scale": "log"})
     axis.set_ticks(at, [form(tick) for tick in at])
     axis.set_ticks([], minor=True)
 
@@ -147,8 +153,8 @@ def as_accuracy(error: float) -> str:
 
 
 def error_rate(accuracy: Any) -> np.ndarray:
-    """The share of mistakes; 0 becomes 0.01 %, so that a log scale has a place for 100 %."""
-    return np.maximum(1 - np.asarray(accuracy, dtype=float), 1e-4)
+    """The share of mistakes; 0 becomes 0.004 %, so that a log scale has a place for 100.00 %."""
+    return np.maximum(1 - np.asarray(accuracy, dtype=float), 4e-5)
 
 
 def label_ends(
@@ -158,27 +164,22 @@ def label_ends(
     with the point's marker before it if `marks`. NaN stands for a line that is not there: its text
     comes last.
     """
-    ends = sorted(ends, key=lambda end: -end[1] if np.isfinite(end[1]) else np.inf)
-    ends = ends[::-1] if axes.yaxis_inverted() else ends
-    ends.sort(key=lambda end: not np.isfinite(end[1]))  # from the top down
+    up = -1 if axes.yaxis_inverted() else 1
+    ends = sorted(ends, key=lambda end: -up * end[1] if np.isfinite(end[1]) else np.inf)
     height = axes.bbox.height / matplotlib.rcParams["figure.dpi"]
     gap = min(gap, height / max(1, len(ends))) / height
     to_axes = (axes.transData + axes.transAxes.inverted()).transform
     starts = np.array([to_axes((0, y))[1] if np.isfinite(y) else -1.0 for _, y, _ in ends])
     steps = gap * np.arange(len(ends))
-    down = np.minimum.accumulate(starts + steps) - steps  # each below the one above it
-    up = np.maximum.accumulate((starts + steps)[::-1])[::-1] - steps
-    places = np.clip((down + up) / 2, gap * 0.4 + steps[::-1], np.maximum(1 - steps, steps[::-1]))
+    pushed_down = np.minimum.accumulate(starts + steps) - steps
+    pushed_up = np.maximum.accumulate((starts + steps)[::-1])[::-1] - steps
+    lowest, highest = 0.4 * gap + steps[::-1], np.maximum(1 - steps, steps[::-1])
+    places = np.clip((pushed_down + pushed_up) / 2, lowest, highest)
     for (text, value, (ink, dashes, marker)), start, end in zip(ends, starts, places):
         shared: dict[str, Any] = {"color": ink, "clip_on": False, "transform": axes.transAxes}
         if np.isfinite(value):
-            line: dict = {
-                "ls": dashes,
-                "marker": marker if marks else None,
-                "ms": 5,
-                "markevery": [2],
-            }
-            axes.plot([1.005, 1.04, 1.065], [start, end, end], lw=0.9, **line, **shared)
+            axes.plot([1.005, 1.04, 1.065], [start, end, end], lw=0.9, ls=dashes, **shared)
+            axes.plot(1.065, end, marker if marks else "", ms=5, **shared)
         size = min(8.5, 60 * gap * height)
         axes.text(1.09 if marks else 1.075, end, text, va="center", size=size, **shared)
 

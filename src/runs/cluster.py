@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -67,10 +68,12 @@ def submit(client: Any, name: str, tasks: dict[str, bytes], job: bytes) -> dict[
         run: Callable
 
         def setup(self, worker: Any) -> None:
+            if os.environ.get("OPENBLAS_NUM_THREADS") != "1":  # other bits, and slower
+                raise ValueError("start its workers with OPENBLAS_NUM_THREADS=1")
             self.run = cloudpickle.loads(job)
 
     def run(key: str, task: bytes) -> bytes:
-        worker = get_worker()
+        worker: Any = get_worker()
         return worker.plugins[name].run(task, lambda what: worker.log_event(name, (key, what)))
 
     def left_over(dask_scheduler: Any) -> list[str]:

@@ -41,7 +41,8 @@ def code_key(function: Callable, root: Path) -> str:
 
 def definitions(path: Path, root: Path) -> dict[str, list]:
     """What defines each top-level name of a file: syntax trees, or (file, name) of an import."""
-    tree = Strip().visit(ast.parse(path.read_text(encoding="utf-8")))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    Strip().visit(tree)
     result: dict[str, list] = {}
     for node in tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -82,11 +83,10 @@ class Strip(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         self.generic_visit(node)
-        body = getattr(node, "body", None)
-        if isinstance(body, list):  # a docstring
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):  # a docstring
             kept = [
                 n
-                for n in body
+                for n in node.body
                 if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
             ]
             node.body = kept if kept or isinstance(node, ast.Module) else [ast.Pass()]

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +61,14 @@ def run_name(decided_by: dict) -> str:
 
 
 def write_run(
-    folder: Path, decided_by: dict, network: NeuralNetwork, history: list[dict], metrics: dict
+    folder: Path,
+    decided_by: dict,
+    network: NeuralNetwork,
+    history: list[dict],
+    metrics: dict,
+    figures: Sequence[str] = (),
 ) -> None:
-    """Write the files of a run, all or none.
+    """Write the files of a run, all or none; old `figures`, which the caller draws anew, go.
 
     The network is that of the last epoch: with the learning rate at its end it is as good as the
     best one, whose lead on the validation images would be partly luck. metrics.json knows both.
@@ -70,7 +76,7 @@ def write_run(
     config = decided_by["config"]
     saved_with = {"preprocessing": config["preprocessing"], "config": config, "metrics": metrics}
     layers = [{"epoch": row["epoch"], **layer} for row in history for layer in row["layers"]]
-    with filling(folder) as new:
+    with filling(folder, figures) as new:
         write_json(new / "metrics.json", metrics)
         write_csv(new / "history.csv", history, HISTORY_COLUMNS)
         write_csv(new / "layers.csv", layers, list(layers[0]))

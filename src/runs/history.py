@@ -61,7 +61,7 @@ def follow(
             if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
                 raise InputError(f"epoch {epoch}: the loss is no longer finite; {hint(config)}")
             speed = len(images) / seconds if epoch else 0.0
-            row = dict(zip(HISTORY_COLUMNS, (epoch, *scores, seconds, speed)))
+            row: dict = dict(zip(HISTORY_COLUMNS, (epoch, *scores, seconds, speed)))
             row["layers"] = layer_statistics(network, images[:LAYER_SAMPLE], labels[:LAYER_SAMPLE])
             history.append(row)
             on_epoch(row, network)

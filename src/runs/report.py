@@ -14,8 +14,8 @@ from src.runs.history import HISTORY_COLUMNS
 from src.runs.statistics import Verdict, compare
 
 RULE = (
-    "Noise: what the best of equal configurations is ahead of the last in 19 of 20 experiments "
-    "(95% quantile of the studentised range, one standard deviation pooled over all runs)."
+    "Noise: equal configurations lie no further apart than that in 19 of 20 experiments "
+    "(studentised range, one standard deviation for all runs)."
 )
 MEASURED = (
     "last_validation_accuracy",

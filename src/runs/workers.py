@@ -27,6 +27,7 @@ from src.runs.tasks import FAULT, RESULT, START, STEP, Report, TaskFailed, call,
 
 __all__ = ["START", "STEP", "TaskFailed", "jobs_possible", "run_tasks"]
 
+KILLED = object()  # in place of the result of a task whose worker died under it
 DEATHS = 5  # of one worker in a row, without a task taken, are too many
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -77,8 +78,6 @@ def jobs_possible() -> int:
         cores = min(cores, math.ceil(int(share) / int(period)))
     return cores
 
-
-KILLED = object()  # in place of the result of a task whose worker died under it
 
 # A worker is a Python that is told everything through its stdin and answers on its stdout. When we
 # end, in whatever way, its stdin ends, and so does it. No file is ever written.

@@ -1,0 +1,43 @@
+"""What the README invites to edit may be edited: the tests stay green."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+EDITS = {  # the file, what to find, and what to write in its place
+    "hidden": ("train.py", r'"hidden": .*?\),', '"hidden": (256, 128),'),
+    "epochs": ("train.py", r'"epochs": \d+', '"epochs": 5'),
+    "activation": ("train.py", r'"activation": "\w+"', '"activation": "tanh"'),
+    "seed": ("train.py", r'"seed": \d+', '"seed": 1'),
+    "validation_fraction": (
+        "train.py",
+        r'"validation_fraction": [\d.]+',
+        '"validation_fraction": 0',
+    ),
+    "architecture": ("experiments.py", r"HIDDEN = \[\[\], \[\d+\]", "HIDDEN = [[], [100, 50]"),
+    "baseline": ("experiments.py", r'"epochs": \d+', '"epochs": 3'),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EDITS)
+def test_the_quick_tests_pass_after_an_edit(name: str, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    ignored = shutil.ignore_patterns(".git", "results", "__pycache__", ".venv", ".*_cache")
+    shutil.copytree(ROOT, tree, ignore=ignored)
+    file, pattern, replacement = EDITS[name]
+    source = (tree / file).read_text(encoding="utf-8")
+    edited, count = re.subn(pattern, replacement, source, count=1)
+    assert count == 1 and edited != source, f"{file}: nothing like {pattern}"
+    (tree / file).write_text(edited, encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    tested = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert tested.returncode == 0, tested.stdout[-3000:]
