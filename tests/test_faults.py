@@ -175,7 +175,7 @@ def test_two_sweeps_at_once(tmp_path: Path, digits_npz: Path) -> None:
 def test_a_full_disk(tmp_path: Path, digits_npz: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("this machine does not let us mount a tmpfs")
     try:

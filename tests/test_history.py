@@ -82,7 +82,7 @@ def test_the_summary_names_the_best_and_the_last_epoch(digits):
 
 
 @pytest.mark.filterwarnings("error")  # NumPy's own complaints would not help anybody
-@pytest.mark.parametrize(("learning_rate", "batch_size"), [(1000, 32), (100, 600), (1000, 600)])
+@pytest.mark.parametrize(("learning_rate", "batch_size"), [(1000, 32), (1000, 600)])
 def test_a_run_whose_numbers_explode_stops_and_says_what_to_do(digits, batch_size, learning_rate):
     config = Config(
         hidden=(64, 64, 64), learning_rate=learning_rate, batch_size=batch_size, epochs=10

@@ -109,6 +109,12 @@ def test_one_seed_or_one_configuration_gives_no_verdict(values):
     assert all(np.isnan(noise) for noise in verdict.noise.values())
 
 
+def test_configurations_that_share_no_seed_are_only_listed():
+    verdict = compare({"a": {0: 97.0, 1: 98.0}, "b": {2: 96.0}})
+    assert verdict.behind == {"a": 0.0, "b": 1.5}
+    assert real(verdict) == []
+
+
 def test_nothing_is_compared_where_nothing_is():
     assert compare({}) is None
     assert compare({"a": {}}) is None

@@ -61,7 +61,8 @@ def compare(values: dict[str, dict[int, float]]) -> Verdict | None:
     for label in values:
         shared = values[label].keys() & values[best].keys()
         pairs = [values[best][seed] - values[label][seed] for seed in shared]
-        behind[label] = float(np.mean(pairs)) if pairs else np.nan
+        unpaired = mean_of(values[best]) - mean_of(values[label])  # where no seed is shared
+        behind[label] = float(np.mean(pairs)) if pairs else unpaired
         known = bool(pairs) and freedom > 0 and label not in wild and label != best
         noise[label] = (
             studentised_range(len(calm), freedom) * deviation / np.sqrt(len(pairs))
@@ -69,6 +70,10 @@ def compare(values: dict[str, dict[int, float]]) -> Verdict | None:
             else np.nan
         )
     return Verdict(best, behind, noise, wild)
+
+
+def mean_of(seeds: dict[int, float]) -> float:
+    return float(np.mean(list(seeds.values())))
 
 
 def wild_ones(values: dict[str, dict[int, float]]) -> list[str]:
