@@ -419,7 +419,7 @@ TUNED: dict[str, Kind] = {
     "two separate strokes": two_strokes,
     "transparent": transparent,
     "28x28": tiny,
-    "8x8 enlarged": partial(tiny, inside=8, side=8, enlarge=20),
+    "8x8 enlarged": partial(tiny, inside=8, side=12, enlarge=20),
     "ruled": partial(scene, under=notebook),
     "pencil, ruled, margin": lambda rng, digit: scene(
         rng, digit, (95, 95, 100), pen=rng.uniform(0.04, 0.06), under=partial(notebook, margin=True)

@@ -5,15 +5,19 @@ function here undoes one difference between a photo and that.
 """
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from src.digits.ink import cut_out_sheet, find_ink, without_rules
+from src.digits.strokes import Part, find_parts, group, reading_order
 from src.errors import InputError
 
 MAX_PIXELS = 64_000_000  # of a picture: a small file can unpack to more than the memory holds
-WORKING_SIDE = 400  # pixels of the longer side that everything here works on; 20 are needed
+WORKING_SIDE = 800  # pixels of the longer side that everything here works on; 20 are needed
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
 
 
@@ -44,53 +48,6 @@ def open_picture(path: str | Path) -> Image.Image:
     return Image.alpha_composite(white, colours).convert("RGB")
 
 
-def find_ink(grey: np.ndarray) -> np.ndarray:
-    """Grey values (H, W) in [0, 1] to ink (H, W) in [0, 1]: 0 = paper, 1 = a firm stroke.
-
-    Under a lamp no single grey value parts paper from ink, but paper's brightness is smooth:
-    a + bx + cy + dx^2 + exy + fy^2, fitted by least squares, first to the border and then again and
-    again to all that agrees with the fit but for noise. What does not is ink, darker than the paper
-    or lighter, whichever is more. Raises InputError if nothing stands out.
-    """
-    y, x = np.mgrid[-1 : 1 : grey.shape[0] * 1j, -1 : 1 : grey.shape[1] * 1j].astype(np.float32)
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    coarse_terms, coarse_grey = terms[::3, ::3], grey[::3, ::3]  # paper is smooth
-    paper = np.abs(coarse_terms[..., 1:3]).max(axis=-1) > 0.93  # the border
-    for _ in range(8):
-        surface, *_ = np.linalg.lstsq(coarse_terms[paper], coarse_grey[paper], rcond=None)
-        off = coarse_grey - coarse_terms @ surface
-        noise = 1.48 * float(np.median(np.abs(off[paper]))) + 1 / 255  # as a standard deviation
-        paper = np.abs(off) < 3 * noise
-    off = grey - terms @ surface
-    off *= np.sign(np.sum(off**3))
-    strongest = float(np.quantile(off, max(0, 1 - 30 / off.size)))  # no speck's
-    if strongest < max(0.05, 5 * noise):
-        raise InputError("nothing is written on it")
-    threshold = max(0.1 * strongest, 3 * noise)
-    return ((off - threshold) / max(0.8 * strongest - threshold, 0.2 * strongest)).clip(0, 1)
-
-
-def keep_large_parts(ink: np.ndarray) -> np.ndarray:
-    """Ink (H, W) without specks: connected parts below a twentieth of the largest one's area go.
-
-    On a grid of 150x150 at most, neighbours hand the higher number on until each part has one.
-    """
-    step = -(-max(ink.shape) // 150)
-    coarse = np.maximum.reduceat(ink, range(0, ink.shape[0], step), axis=0)
-    coarse = np.maximum.reduceat(coarse, range(0, ink.shape[1], step), axis=1)
-    part = np.pad(coarse > 0, 1).astype(int)
-    part *= np.arange(part.size).reshape(part.shape)
-    before = np.zeros_like(part)
-    while (part != before).any():
-        before = part.copy()
-        for direction, axis in ((-1, 0), (1, 0), (-1, 1), (1, 1)):
-            np.maximum(part, np.roll(part, direction, axis), out=part, where=part > 0)
-    area = np.bincount(part.ravel(), minlength=part.size)
-    area[0] = 0  # not a part: the paper
-    large = (area >= 0.05 * area.max())[part][1:-1, 1:-1]
-    return ink * large.repeat(step, 0).repeat(step, 1)[: ink.shape[0], : ink.shape[1]]
-
-
 def fit(ink: np.ndarray) -> np.ndarray:
     """Ink (H, W) in [0, 1] to an image (28, 28) uint8, made as MNIST's were (LeCun et al., 1998).
 
@@ -112,7 +69,32 @@ def fit(ink: np.ndarray) -> np.ndarray:
     return result
 
 
-def to_digit(picture: Image.Image) -> np.ndarray:
-    """A picture from open_picture to an image (28, 28) uint8, 0 = background, 255 = ink."""
-    grey = np.asarray(picture.convert("L"), np.float32) / 255
-    return fit(keep_large_parts(find_ink(grey)))
+@dataclass(frozen=True)
+class Digit:
+    """One digit on a page: its box in pixels (left, top, right, bottom) and its image (28, 28)."""
+
+    box: tuple[int, int, int, int]
+    image: np.ndarray
+
+
+def find_digits(picture: np.ndarray) -> tuple[np.ndarray, list[list[Digit]]]:
+    """The page (H, W, 3) that a picture (H, W, 3) uint8 shows and its lines of digits."""
+    page = cut_out_sheet(picture)
+    off, mask = find_ink(page)
+    mask = without_rules(mask)
+    labels, parts = find_parts(mask, off)
+    if not parts:
+        raise InputError("nothing is written on it")
+    lines = reading_order(group(parts))
+    return page, [[cut_out(off, labels, part) for part in line] for line in lines]
+
+
+def cut_out(off: np.ndarray, labels: np.ndarray, part: Part) -> Digit:
+    edge = 3
+    rows = slice(max(0, part.top - edge), part.bottom + edge)
+    columns = slice(max(0, part.left - edge), part.right + edge)
+    mask = np.isin(labels[rows, columns], part.labels).astype(np.uint8)
+    soft = off[rows, columns] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    strong = float(np.quantile(soft[mask > 0], 0.9))
+    ink = ((soft / strong - 0.2) / 0.6).clip(0, 1)
+    return Digit((part.left, part.top, part.right, part.bottom), fit(ink))

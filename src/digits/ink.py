@@ -1,0 +1,132 @@
+"""Where ink is in a photo: told from paper, light, table, rules and creases, as a scanner does."""
+
+import cv2
+import numpy as np
+
+from src.errors import InputError
+
+FAINT = 0.05  # less than this share of the paper's light taken away is no ink
+LONG = 0.3  # of the picture's shorter side: a straight thin line from here on may be a rule
+
+
+def cut_out_sheet(colours: np.ndarray) -> np.ndarray:
+    """The sheet of paper alone, straight, if it lies on something darker; else the picture itself.
+
+    A sheet is the largest bright area, if it has four corners, two or more of them inside the
+    picture (where the edge of a shadow has none), and something dark is on it.
+    """
+    grey = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).max(axis=2)
+    grey = cv2.blur(grey, (3, 3))
+    _, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return colours
+    hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
+    corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True).reshape(-1, 2)
+    size = np.array(grey.shape[::-1])
+    at_edge = ((corners <= 2) | (corners >= size - 3)).any(axis=1)
+    if len(corners) != 4 or cv2.contourArea(corners) < 0.1 * grey.size or at_edge.sum() > 2:
+        return colours
+    inside = cv2.fillConvexPoly(np.zeros_like(grey), corners, 1)
+    inner = cv2.erode(inside, np.ones((9, 9), np.uint8), borderValue=0) > 0
+    if not 0.6 < bright[inner].mean() < 1:
+        return colours
+    if np.median(grey[inner]) < 1.25 * np.median(grey[inside == 0]):
+        return colours
+    angles = np.arctan2(*(corners - corners.mean(axis=0)).T[::-1])
+    corners = np.float32(4 * corners[np.argsort(angles)])  # from the upper left, clockwise
+    along, down = (
+        round(float(np.linalg.norm(corners[a] - corners[b]))) for a, b in ((0, 1), (1, 2))
+    )
+    edge = 0.02 * min(along, down)  # of the sheet, cut off
+    target = np.float32([[0, 0], [along, 0], [along, down], [0, down]]) - edge
+    matrix = cv2.getPerspectiveTransform(corners, target.astype(np.float32))
+    flat = (round(along - 2 * edge), round(down - 2 * edge))
+    return cv2.warpPerspective(colours, matrix, flat, borderMode=cv2.BORDER_REPLICATE)
+
+
+def is_dark(colours: np.ndarray) -> bool:
+    """Whether the ink is darker than its surroundings, most of which are paper: their median."""
+    small = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = small if min(small.shape[:2]) > 20 else colours
+    around = cv2.medianBlur(small, round(0.4 * min(small.shape[:2])) | 1)
+    return float(np.sum((small.astype(np.float32) - around) ** 3)) <= 0
+
+
+def paper_colour(colours: np.ndarray, dark_ink: bool) -> np.ndarray:
+    """What each pixel (H, W, 3) would be without ink, from what surrounds it.
+
+    A morphological closing: the brightest value around each pixel, then the darkest of those. What
+    is darker and narrower than the window vanishes; edges of shadows and tables stay where they
+    are. Light ink on a dark board: the other way round. Beyond its edge the picture goes on as it
+    ends, so that a table or a thumb there is as wide as need be.
+    """
+    side = max(3, round(0.25 * min(colours.shape[:2]))) | 1
+    edge = side // 2 + 1
+    wide = cv2.copyMakeBorder(colours, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+    how = cv2.MORPH_CLOSE if dark_ink else cv2.MORPH_OPEN
+    found = cv2.morphologyEx(wide, how, np.ones((side, side), np.uint8))
+    return cv2.blur(found[edge:-edge, edge:-edge], (5, 5))
+
+
+def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture (H, W, 3) uint8 to its ink's strength and where there is any at all, both (H, W).
+
+    The strength is the share of the paper's light that is missing; the channels are added up as the
+    ink's own colour weighs them, because yellow is only in blue. Raises InputError if nothing
+    stands out.
+    """
+    soft = cv2.GaussianBlur(colours, (0, 0), 1.0)
+    dark_ink = is_dark(soft)
+    paper = paper_colour(cv2.medianBlur(soft, 5), dark_ink).astype(np.float32)
+    off = (paper - soft) / (paper + 16) if dark_ink else (soft - paper) / 255
+    off -= np.median(off[::3, ::3].reshape(-1, 3), axis=0)
+    size = np.abs(off).sum(axis=2)
+    strong = off[size >= np.quantile(size[::3, ::3], 0.98)].mean(axis=0).clip(0)
+    off = off @ (strong / max(float(np.linalg.norm(strong)), 1e-6))
+    noise = 1.48 * float(np.median(np.abs(off[::3, ::3]))) + 1 / 255
+    strongest = float(np.quantile(off, max(0, 1 - 30 / off.size)))  # no speck's
+    if strongest < max(FAINT, 5 * noise):
+        raise InputError("nothing is written on it")
+    mask = off > max(0.15 * strongest, 3.5 * noise)
+    return off, mask.astype(np.uint8)
+
+
+def run_lengths(mask: np.ndarray, limit: int, axis: int) -> np.ndarray:
+    """Where the run of ink through a pixel, along `axis`, is at most `limit` long: (H, W) bool."""
+    shape = (limit + 1, 1) if axis == 0 else (1, limit + 1)
+    longer = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
+    return (mask > 0) & (longer == 0)
+
+
+def straight_lines(mask: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Long thin straight lines: of each the two ends (4,) and which pixels are thin across it."""
+    side = min(mask.shape)
+    limit = max(3, round(0.012 * side))
+    found = []
+    for axis in (0, 1):  # thin from top to bottom: lines that lie; from left to right: that stand
+        thin = run_lengths(mask, limit, axis).astype(np.uint8)
+        length = round(LONG * side)
+        lines = cv2.HoughLinesP(
+            thin, 1, np.pi / 720, round(0.5 * length), None, length, round(0.15 * side)
+        )
+        for line in [] if lines is None else lines.reshape(-1, 4):
+            run = np.abs(line[2:] - line[:2])
+            if run[axis] > run[1 - axis]:  # run is (x, y), axis 0 is y
+                found.append((line, thin))
+    return found
+
+
+def without_rules(mask: np.ndarray) -> np.ndarray:
+    """The mask without rules, margins and creases: lines longer than anything else is large.
+
+    A stroke that crosses a line is thicker there than the line, so it is left uncut.
+    """
+    lines = straight_lines(mask)
+    canvas = np.zeros_like(mask)
+    for (x1, y1, x2, y2), thin in lines:
+        one = cv2.line(np.zeros_like(mask), (x1, y1), (x2, y2), 1, 5)
+        canvas |= one & thin
+    rest = mask & ~canvas
+    _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    return rest if len(stats) > 1 else mask

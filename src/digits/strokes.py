@@ -1,0 +1,98 @@
+"""Which strokes make up which digit: parts of ink to digits, in lines, in reading order."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass
+class Part:
+    """Connected ink, or several pieces of it that belong together: their labels and their box."""
+
+    labels: list[int]
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    def joined(self, other: "Part") -> "Part":
+        return Part(
+            self.labels + other.labels,
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+
+def gaps(a: Part, b: Part) -> tuple[int, int]:
+    """The free space between two boxes, across and down; negative where they overlap."""
+    across = max(a.left, b.left) - min(a.right, b.right)
+    return across, max(a.top, b.top) - min(a.bottom, b.bottom)
+
+
+def find_parts(mask: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, list[Part]]:
+    """Labels (H, W) of connected ink, and the parts of it that can be writing."""
+    height, width = mask.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    parts, at_edge = [], []
+    for label, (left, top, w, h, area) in enumerate(stats.tolist()):
+        if label and max(w, h) >= 0.02 * min(mask.shape) and area > 4:
+            part = Part([label], left, top, left + w, top + h)
+            outside = left <= 1 or top <= 1 or left + w >= width - 1 or top + h >= height - 1
+            (at_edge if outside else parts).append(part)
+    tallest = max((part.height for part in parts), default=0)
+    if tallest < 0.08 * height and tallest < 0.2 * max((p.height for p in at_edge), default=0):
+        parts += at_edge
+    return labels, parts
+
+
+def group(parts: list[Part]) -> list[Part]:
+    """Pieces to digits: what is much smaller than the tallest joins what it is close to, or goes."""
+    tallest = max(max(part.height, part.width / 2) for part in parts)
+    digits = [part for part in parts if part.height >= 0.45 * tallest]
+    pieces = [part for part in parts if part.height < 0.45 * tallest]
+    for piece in sorted(pieces, key=lambda part: -max(part.height, part.width)):
+        if max(piece.height, piece.width) < 0.08 * tallest:
+            continue
+        near = [max(*gaps(piece, digit)) for digit in digits]
+        best = int(np.argmin(near))
+        if near[best] < 0.2 * tallest:
+            digits[best] = digits[best].joined(piece)
+    merged = True
+    while merged:
+        merged = False
+        for a in range(len(digits)):
+            for b in range(a):
+                across, down = gaps(digits[a], digits[b])
+                narrower = min(digits[a].width, digits[b].width)
+                if -across > 0.4 * narrower and down < 0.15 * tallest:
+                    digits[b] = digits[b].joined(digits.pop(a))
+                    merged = True
+                    break
+            if merged:
+                break
+    return digits
+
+
+def reading_order(digits: list[Part]) -> list[list[Part]]:
+    """Lines from top to bottom, each from left to right."""
+    lines: list[list[Part]] = []
+    for digit in sorted(digits, key=lambda part: part.top + part.bottom):
+        middle = (digit.top + digit.bottom) / 2
+        for line in lines:
+            if any(part.top < middle < part.bottom for part in line):
+                line.append(digit)
+                break
+        else:
+            lines.append([digit])
+    return [sorted(line, key=lambda part: part.left) for line in lines]
