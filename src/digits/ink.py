@@ -15,13 +15,17 @@ def cut_out_sheet(colours: np.ndarray) -> np.ndarray:
     A sheet is the largest bright area, if it has four corners, two or more of them inside the
     picture (where the edge of a shadow has none), and something dark is on it.
     """
-    grey = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).max(axis=2)
+    grey = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).min(axis=2)
     grey = cv2.blur(grey, (3, 3))
     _, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))  # no grain of wood
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not outlines:
         return colours
-    hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
+    outline = max(outlines, key=cv2.contourArea)
+    hull = cv2.convexHull(outline)
+    if cv2.contourArea(outline) < 0.93 * cv2.contourArea(hull):
+        return colours
     corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True).reshape(-1, 2)
     size = np.array(grey.shape[::-1])
     at_edge = ((corners <= 2) | (corners >= size - 3)).any(axis=1)
@@ -29,7 +33,7 @@ def cut_out_sheet(colours: np.ndarray) -> np.ndarray:
         return colours
     inside = cv2.fillConvexPoly(np.zeros_like(grey), corners, 1)
     inner = cv2.erode(inside, np.ones((9, 9), np.uint8), borderValue=0) > 0
-    if not 0.6 < bright[inner].mean() < 1:
+    if not inner.any() or not 0.6 < bright[inner].mean() < 1:
         return colours
     if np.median(grey[inner]) < 1.25 * np.median(grey[inside == 0]):
         return colours
@@ -80,15 +84,15 @@ def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     dark_ink = is_dark(soft)
     paper = paper_colour(cv2.medianBlur(soft, 5), dark_ink).astype(np.float32)
     off = (paper - soft) / (paper + 16) if dark_ink else (soft - paper) / 255
-    off -= np.median(off[::3, ::3].reshape(-1, 3), axis=0)
+    off -= np.quantile(off[::3, ::3].reshape(-1, 3), 0.25, axis=0)  # half may be ink
     size = np.abs(off).sum(axis=2)
     strong = off[size >= np.quantile(size[::3, ::3], 0.98)].mean(axis=0).clip(0)
     off = off @ (strong / max(float(np.linalg.norm(strong)), 1e-6))
-    noise = 1.48 * float(np.median(np.abs(off[::3, ::3]))) + 1 / 255
+    noise = float(np.diff(np.quantile(off[::3, ::3], (0.05, 0.25)))[0]) + 1 / 255
     strongest = float(np.quantile(off, max(0, 1 - 30 / off.size)))  # no speck's
     if strongest < max(FAINT, 5 * noise):
         raise InputError("nothing is written on it")
-    mask = off > max(0.15 * strongest, 3.5 * noise)
+    mask = off > max(0.15 * strongest, 4 * noise)
     return off, mask.astype(np.uint8)
 
 
@@ -102,7 +106,7 @@ def run_lengths(mask: np.ndarray, limit: int, axis: int) -> np.ndarray:
 def straight_lines(mask: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Long thin straight lines: of each the two ends (4,) and which pixels are thin across it."""
     side = min(mask.shape)
-    limit = max(3, round(0.012 * side))
+    limit = max(6, round(0.012 * max(mask.shape)))
     found = []
     for axis in (0, 1):  # thin from top to bottom: lines that lie; from left to right: that stand
         thin = run_lengths(mask, limit, axis).astype(np.uint8)
@@ -122,11 +126,13 @@ def without_rules(mask: np.ndarray) -> np.ndarray:
 
     A stroke that crosses a line is thicker there than the line, so it is left uncut.
     """
+    if min(mask.shape) < 100:
+        return mask  # too small to tell a rule from a stroke
     lines = straight_lines(mask)
     canvas = np.zeros_like(mask)
     for (x1, y1, x2, y2), thin in lines:
-        one = cv2.line(np.zeros_like(mask), (x1, y1), (x2, y2), 1, 5)
-        canvas |= one & thin
+        start, end = (2 * x1 - x2, 2 * y1 - y2), (2 * x2 - x1, 2 * y2 - y1)  # and on, both ways
+        canvas |= cv2.line(np.zeros_like(mask), start, end, 1, 5) & thin
     rest = mask & ~canvas
     _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     return rest if len(stats) > 1 else mask

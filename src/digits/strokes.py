@@ -44,29 +44,37 @@ def find_parts(mask: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, list[Part
     """Labels (H, W) of connected ink, and the parts of it that can be writing."""
     height, width = mask.shape
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    total = np.bincount(labels.ravel(), off.ravel(), len(stats))
+    strength = total / stats[:, cv2.CC_STAT_AREA]
+    edge = max(2, round(0.025 * min(mask.shape)))
     parts, at_edge = [], []
     for label, (left, top, w, h, area) in enumerate(stats.tolist()):
         if label and max(w, h) >= 0.02 * min(mask.shape) and area > 4:
             part = Part([label], left, top, left + w, top + h)
-            outside = left <= 1 or top <= 1 or left + w >= width - 1 or top + h >= height - 1
-            (at_edge if outside else parts).append(part)
+            cut = min(left, top, width - part.right, height - part.bottom) < edge
+            (at_edge if cut else parts).append(part)
     tallest = max((part.height for part in parts), default=0)
     if tallest < 0.08 * height and tallest < 0.2 * max((p.height for p in at_edge), default=0):
         parts += at_edge
+    if parts:  # what is much fainter than the most of it is a stain or the back of the sheet
+        most = max(parts, key=lambda part: total[part.labels[0]])
+        firm = 0.4 * strength[most.labels[0]]
+        parts = [part for part in parts if strength[part.labels[0]] > firm]
     return labels, parts
 
 
 def group(parts: list[Part]) -> list[Part]:
     """Pieces to digits: what is much smaller than the tallest joins what it is close to, or goes."""
     tallest = max(max(part.height, part.width / 2) for part in parts)
-    digits = [part for part in parts if part.height >= 0.45 * tallest]
-    pieces = [part for part in parts if part.height < 0.45 * tallest]
-    for piece in sorted(pieces, key=lambda part: -max(part.height, part.width)):
-        if max(piece.height, piece.width) < 0.08 * tallest:
+    cores = [part for part in parts if part.height >= 0.45 * tallest]
+    digits = list(cores)
+    for piece in parts:
+        size = max(piece.height, piece.width)
+        if piece.height >= 0.45 * tallest or size < 0.08 * tallest or not cores:
             continue
-        near = [max(*gaps(piece, digit)) for digit in digits]
+        near = [max(*gaps(piece, core)) for core in cores]
         best = int(np.argmin(near))
-        if near[best] < 0.2 * tallest:
+        if near[best] < max(0.2 * size, 0.08 * tallest):
             digits[best] = digits[best].joined(piece)
     merged = True
     while merged:
