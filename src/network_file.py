@@ -9,6 +9,8 @@ from src.errors import InputError
 from src.files import read_npz, replacing
 from src.model import NeuralNetwork, count_parameters
 
+MOST_LAYERS, MOST_UNITS = 1000, 1_000_000  # that a file may ask for: a small one could ask for all
+
 
 def save_network(path: str | Path, network: NeuralNetwork, metadata: dict | None = None) -> None:
     """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON."""
@@ -30,6 +32,8 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
         if header["version"] != 1:
             raise ValueError(f"its version is {header['version']!r}, not 1")
         sizes, dtype = header["layer_sizes"], parameters.dtype
+        if len(sizes) > MOST_LAYERS or not all(0 < size <= MOST_UNITS for size in sizes):
+            raise ValueError(f"over {MOST_LAYERS} layers, or not 1 to {MOST_UNITS:,} units in each")
         if parameters.shape != (count_parameters(sizes),):
             raise ValueError(f"parameters has shape {parameters.shape} for layers {sizes}")
         if dtype not in (np.float32, np.float64) or not np.isfinite(parameters).all():

@@ -1,12 +1,20 @@
 """The frame around every script: its command line, and how it ends."""
 
 import argparse
+import io
 import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from src.errors import InputError
+
+
+def one_line(text: str, limit: int = 500) -> str:
+    """Text as one line of at most `limit` characters; what cannot be printed is shown escaped."""
+    words = " ".join(text.split())
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+    return safe if len(safe) <= limit else f"{safe[: limit - 1]}…"
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -22,12 +30,15 @@ def run_script(main: Callable[[], int | None]) -> None:
     def stop(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows ASCII only
+            stream.reconfigure(errors="backslashreplace")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     try:
         status = main() or 0
     except InputError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)  # one line
+        print(one_line(f"error: {error}"), file=sys.stderr)
         status = 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

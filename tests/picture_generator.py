@@ -60,9 +60,7 @@ def curve(points: Array, steps: int = 12) -> Array:
     return np.concatenate(parts)
 
 
-def written(
-    rng: Rng, digit: int, height: int, pen: float | None = None, gap: float = 0.0
-) -> Array:
+def written(rng: Rng, digit: int, height: int, pen: float | None = None, gap: float = 0.0) -> Array:
     """A digit in the model's handwriting, alpha (H, W) in [0, 1], cut out with no margin.
 
     pen: width as a share of the height; gap: how far strokes stay apart, likewise.

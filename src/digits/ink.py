@@ -96,43 +96,44 @@ def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return off, mask.astype(np.uint8)
 
 
-def run_lengths(mask: np.ndarray, limit: int, axis: int) -> np.ndarray:
-    """Where the run of ink through a pixel, along `axis`, is at most `limit` long: (H, W) bool."""
-    shape = (limit + 1, 1) if axis == 0 else (1, limit + 1)
-    longer = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
-    return (mask > 0) & (longer == 0)
+def thin_across(mask: np.ndarray, limit: int, axis: int) -> np.ndarray:
+    """Ink (H, W) that is at most `limit` pixels thick along `axis` (0 = down)."""
+    size = (limit + 1, 1) if axis == 0 else (1, limit + 1)
+    return mask & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(size, np.uint8))
 
 
-def straight_lines(mask: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Long thin straight lines: of each the two ends (4,) and which pixels are thin across it."""
-    side = min(mask.shape)
-    limit = max(6, round(0.012 * max(mask.shape)))
-    found = []
-    for axis in (0, 1):  # thin from top to bottom: lines that lie; from left to right: that stand
-        thin = run_lengths(mask, limit, axis).astype(np.uint8)
-        length = round(LONG * side)
-        lines = cv2.HoughLinesP(
-            thin, 1, np.pi / 720, round(0.5 * length), None, length, round(0.15 * side)
-        )
-        for line in [] if lines is None else lines.reshape(-1, 4):
-            run = np.abs(line[2:] - line[:2])
-            if run[axis] > run[1 - axis]:  # run is (x, y), axis 0 is y
-                found.append((line, thin))
-    return found
+def straight_lines(thin: np.ndarray, axis: int) -> np.ndarray:
+    """Pixels (H, W) on straight lines that run nearly from edge to edge across `axis`."""
+    height, width = thin.shape
+    length = round(LONG * min(height, width))
+    found = cv2.HoughLinesP(thin, 1, np.pi / 720, length // 2, None, length, length // 2)
+    wide = cv2.dilate(thin, np.ones((9, 9), np.uint8))  # a page is never quite flat
+    canvas = np.zeros_like(thin)
+    for line in [] if found is None else found.reshape(-1, 2, 2).astype(float):
+        middle, run = line.mean(axis=0), line[1] - line[0]  # (x, y) each
+        if abs(run[axis]) <= abs(run[1 - axis]):
+            continue
+        steps = np.linspace(-1, 1, 401)[:, None] * max(height, width) / np.abs(run).max()
+        points = np.rint(middle + steps * run).astype(int)
+        points = points[((points >= 0) & (points < (width, height))).all(axis=1)]
+        if wide[points[:, 1], points[:, 0]].mean() > 0.7:
+            ends = np.rint([middle - 1.5 * run, middle + 1.5 * run]).astype(int).tolist()
+            cv2.line(canvas, *ends, 1, 5)
+    return canvas
 
 
 def without_rules(mask: np.ndarray) -> np.ndarray:
-    """The mask without rules, margins and creases: lines longer than anything else is large.
+    """The mask (H, W) without rules, margins and creases: thin lines from edge to edge.
 
     A stroke that crosses a line is thicker there than the line, so it is left uncut.
     """
     if min(mask.shape) < 100:
         return mask  # too small to tell a rule from a stroke
-    lines = straight_lines(mask)
-    canvas = np.zeros_like(mask)
-    for (x1, y1, x2, y2), thin in lines:
-        start, end = (2 * x1 - x2, 2 * y1 - y2), (2 * x2 - x1, 2 * y2 - y1)  # and on, both ways
-        canvas |= cv2.line(np.zeros_like(mask), start, end, 1, 5) & thin
-    rest = mask & ~canvas
+    rest = mask.copy()
+    for axis in (0, 1):
+        thin = thin_across(mask, max(6, round(0.012 * max(mask.shape))), axis)
+        rest &= ~(straight_lines(thin, axis) & thin)
     _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
-    return rest if len(stats) > 1 else mask
+    sizes = stats[1:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] / mask.shape
+    cropped = len(sizes) == 0 or sizes.max() > 0.9  # its strokes themselves reach the edges
+    return mask if cropped else rest

@@ -5,8 +5,10 @@ function here undoes one difference between a photo and that.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -16,36 +18,78 @@ from src.digits.ink import cut_out_sheet, find_ink, without_rules
 from src.digits.strokes import Part, find_parts, group, reading_order
 from src.errors import InputError
 
-MAX_PIXELS = 64_000_000  # of a picture: a small file can unpack to more than the memory holds
-WORKING_SIDE = 800  # pixels of the longer side that everything here works on; 20 are needed
+Reader = Callable[[np.ndarray], np.ndarray]
+MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
+MAX_DIGITS = 60
+WORKING_SIDE = 800  # pixels of the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+ELSEWHERE = {  # first bytes of what people try, and what to do then
+    b"%PDF": "a PDF; save the page as a PNG or JPEG and give that",
+    b"ftyp": "HEIC or another format of films and phones; save it as a JPEG and give that",
+}
 
 
-def open_picture(path: str | Path) -> Image.Image:
-    """A picture file as RGB, upright, on white where it was transparent, 400 pixels a side at most.
+@dataclass(frozen=True)
+class Digit:
+    """One digit on a page: its box in pixels (left, top, right, bottom) and its image (28, 28)."""
+
+    box: tuple[int, int, int, int]
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class Page:
+    """The sheet as it was read (H, W, 3) uint8, its digits in reading order, and what was odd."""
+
+    picture: np.ndarray
+    digits: list[Digit]
+    remarks: list[str]
+
+
+def check_file(path: Path) -> None:
+    """Raise InputError for what is no ordinary file, which might never end, or is another kind."""
+    if path.exists() and not path.is_file():
+        raise InputError("not an ordinary file; give a picture")
+    with open(path, "rb") as file:
+        start = file.read(8)
+    for mark, what in ELSEWHERE.items():
+        if mark in start:
+            raise InputError(what)
+
+
+def open_picture(source: Path | BinaryIO) -> np.ndarray:
+    """A picture as (H, W, 3) uint8, upright, on white where transparent, 800 pixels a side at most.
 
     Raises InputError, without the path, if it is no sound picture or has over MAX_PIXELS pixels.
     """
     try:
+        if isinstance(source, Path):
+            check_file(source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
+            with Image.open(source, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                     raise Image.DecompressionBombError
                 image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # large JPEGs: read a fraction
+                if image.mode in ("L", "RGB", "RGBA"):
+                    image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
                 upright = ImageOps.exif_transpose(image)
             if upright.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
                 grey = np.nan_to_num(np.asarray(upright, np.float32)).clip(0)
                 upright = Image.fromarray((grey * (255 / max(255, grey.max()))).astype(np.uint8))
             colours = upright.convert("RGBA")
+    except InputError:
+        raise
     except Image.DecompressionBombError:
-        raise InputError(f"has over {MAX_PIXELS:,} pixels; make it smaller") from None
+        most = f"over {MAX_PIXELS:,} pixels, or {MAX_SIDE:,} a side"
+        raise InputError(f"has {most}; make it smaller") from None
     except Exception as error:  # damaged bytes make decoders fail in a dozen ways
         reason = f"not a picture that can be read ({', '.join(FORMATS)})"
         raise InputError(getattr(error, "strerror", None) or reason) from error
     colours.thumbnail((WORKING_SIDE, WORKING_SIDE))
     white = Image.new("RGBA", colours.size, "white")
-    return Image.alpha_composite(white, colours).convert("RGB")
+    return np.asarray(Image.alpha_composite(white, colours).convert("RGB"))
 
 
 def fit(ink: np.ndarray) -> np.ndarray:
@@ -69,32 +113,32 @@ def fit(ink: np.ndarray) -> np.ndarray:
     return result
 
 
-@dataclass(frozen=True)
-class Digit:
-    """One digit on a page: its box in pixels (left, top, right, bottom) and its image (28, 28)."""
+def cut_out(off: np.ndarray, labels: np.ndarray, part: Part) -> Digit:
+    """One digit, without what else lies in its box, its ink as firm as the pen allows."""
+    rows = slice(max(0, part.top - 3), part.bottom + 3)
+    columns = slice(max(0, part.left - 3), part.right + 3)
+    mask = np.isin(labels[rows, columns], part.labels).astype(np.uint8)
+    soft = off[rows, columns] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    firm = float(np.quantile(soft[mask > 0], 0.9))
+    ink = ((soft / firm - 0.2) / 0.6).clip(0, 1)
+    return Digit((part.left, part.top, part.right, part.bottom), fit(ink))
 
-    box: tuple[int, int, int, int]
-    image: np.ndarray
 
+def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
+    """Every digit on a picture (H, W, 3) uint8, as the network wants it.
 
-def find_digits(picture: np.ndarray) -> tuple[np.ndarray, list[list[Digit]]]:
-    """The page (H, W, 3) that a picture (H, W, 3) uint8 shows and its lines of digits."""
+    Where two digits may touch, `read`, images (N, 28, 28) to probabilities (N, 10), decides where
+    to part them; without it they stay together. Raises InputError if there are none, or over 60.
+    """
     page = cut_out_sheet(picture)
     off, mask = find_ink(page)
-    mask = without_rules(mask)
-    labels, parts = find_parts(mask, off)
+    labels, parts = find_parts(without_rules(mask), off)
     if not parts:
         raise InputError("nothing is written on it")
     lines = reading_order(group(parts))
-    return page, [[cut_out(off, labels, part) for part in line] for line in lines]
-
-
-def cut_out(off: np.ndarray, labels: np.ndarray, part: Part) -> Digit:
-    edge = 3
-    rows = slice(max(0, part.top - edge), part.bottom + edge)
-    columns = slice(max(0, part.left - edge), part.right + edge)
-    mask = np.isin(labels[rows, columns], part.labels).astype(np.uint8)
-    soft = off[rows, columns] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    strong = float(np.quantile(soft[mask > 0], 0.9))
-    ink = ((soft / strong - 0.2) / 0.6).clip(0, 1)
-    return Digit((part.left, part.top, part.right, part.bottom), fit(ink))
+    digits = [cut_out(off, labels, part) for line in lines for part in line]
+    if len(digits) > MAX_DIGITS:
+        raise InputError(f"over {MAX_DIGITS} digits, or none; take a picture of a part of it")
+    height, width = mask.shape
+    cut = any(min(d.box[0], d.box[1], width - d.box[2], height - d.box[3]) <= 1 for d in digits)
+    return Page(page, digits, ["touches the edge, so part of it may be missing"] if cut else [])

@@ -63,8 +63,19 @@ def find_parts(mask: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, list[Part
     return labels, parts
 
 
+def is_frame(part: Part, others: list[Part]) -> bool:
+    """Whether another large part lies inside this one's box: then this one is drawn around it."""
+    return any(
+        part.left < other.left < other.right < part.right
+        and part.top < other.top < other.bottom < part.bottom
+        and other.height > 0.35 * part.height
+        for other in others
+    )
+
+
 def group(parts: list[Part]) -> list[Part]:
     """Pieces to digits: what is much smaller than the tallest joins what it is close to, or goes."""
+    parts = [part for part in parts if not is_frame(part, parts)]
     tallest = max(max(part.height, part.width / 2) for part in parts)
     cores = [part for part in parts if part.height >= 0.45 * tallest]
     digits = list(cores)
