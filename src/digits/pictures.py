@@ -7,6 +7,7 @@ function here undoes one difference between a photo and that.
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from src.digits.ink import cut_out_sheet, find_ink, without_rules
-from src.digits.strokes import Part, find_parts, group, reading_order
+from src.digits.strokes import Part, cut_touching, find_parts, group, reading_order
 from src.errors import InputError
 
 Reader = Callable[[np.ndarray], np.ndarray]
@@ -113,15 +114,26 @@ def fit(ink: np.ndarray) -> np.ndarray:
     return result
 
 
-def cut_out(off: np.ndarray, labels: np.ndarray, part: Part) -> Digit:
-    """One digit, without what else lies in its box, its ink as firm as the pen allows."""
+def ink_of(off: np.ndarray, labels: np.ndarray, part: Part) -> np.ndarray:
+    """The ink of one part alone, in [0, 1], 1 where its pen was firm; its box and 3 pixels more."""
     rows = slice(max(0, part.top - 3), part.bottom + 3)
     columns = slice(max(0, part.left - 3), part.right + 3)
     mask = np.isin(labels[rows, columns], part.labels).astype(np.uint8)
     soft = off[rows, columns] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
     firm = float(np.quantile(soft[mask > 0], 0.9))
-    ink = ((soft / firm - 0.2) / 0.6).clip(0, 1)
-    return Digit((part.left, part.top, part.right, part.bottom), fit(ink))
+    return ((soft / firm - 0.2) / 0.6).clip(0, 1)
+
+
+def digits_of(ink: np.ndarray, part: Part, read: Reader | None) -> list[Digit]:
+    """The ink of one part as a digit, or as several that touch."""
+    cuts = [0, ink.shape[1]]
+    if read and part.width > 1.1 * part.height:
+        cuts = cut_touching(ink, read, fit)
+    left = max(0, part.left - 3)
+    return [
+        Digit((left + a, part.top, left + b, part.bottom), fit(ink[:, a:b]))
+        for a, b in pairwise(cuts)
+    ]
 
 
 def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
@@ -136,7 +148,12 @@ def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
     if not parts:
         raise InputError("nothing is written on it")
     lines = reading_order(group(parts))
-    digits = [cut_out(off, labels, part) for line in lines for part in line]
+    digits = [
+        digit
+        for line in lines
+        for part in line
+        for digit in digits_of(ink_of(off, labels, part), part, read)
+    ]
     if len(digits) > MAX_DIGITS:
         raise InputError(f"over {MAX_DIGITS} digits, or none; take a picture of a part of it")
     height, width = mask.shape

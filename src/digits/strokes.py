@@ -1,9 +1,12 @@
 """Which strokes make up which digit: parts of ink to digits, in lines, in reading order."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+COST_OF_A_DIGIT = 0.5  # in log p: two digits must be surer than one to be read as two
 
 
 @dataclass
@@ -74,7 +77,7 @@ def is_frame(part: Part, others: list[Part]) -> bool:
 
 
 def group(parts: list[Part]) -> list[Part]:
-    """Pieces to digits: what is much smaller than the tallest joins what it is close to, or goes."""
+    """Pieces to digits: what is much smaller than the tallest joins what is near, or goes."""
     parts = [part for part in parts if not is_frame(part, parts)]
     tallest = max(max(part.height, part.width / 2) for part in parts)
     cores = [part for part in parts if part.height >= 0.45 * tallest]
@@ -115,3 +118,38 @@ def reading_order(digits: list[Part]) -> list[list[Part]]:
         else:
             lines.append([digit])
     return [sorted(line, key=lambda part: part.left) for line in lines]
+
+
+def cut_touching(
+    ink: np.ndarray,
+    read: Callable[[np.ndarray], np.ndarray],
+    fit: Callable[[np.ndarray], np.ndarray],
+) -> list[int]:
+    """Columns at which to part ink (H, W) that may be several digits; [0, W] if it is one.
+
+    Cuts may lie where the least ink is in their column. Of all ways to choose some of them, the one
+    whose pieces the network is surest of together (as LeCun et al., 1998, read cheques): the sum
+    of log p over the pieces, each of which costs a little, by dynamic programming.
+    """
+    height, width = ink.shape
+    profile = cv2.blur(ink.sum(axis=0)[None], (max(3, height // 20) | 1, 1))[0]
+    reach = max(2, height // 12)
+    lowest = cv2.erode(profile[None], np.ones((1, 2 * reach + 1)))[0]
+    places = [x for x in range(reach, width - reach) if profile[x] == lowest[x]]
+    places = [0, *(x for x, y in zip(places, [*places[1:], width]) if y > x + 1), width]
+    pairs = [
+        (i, j)
+        for j in range(len(places))
+        for i in range(j)
+        if 0.12 * height < places[j] - places[i] < 1.3 * height
+        and (ink[:, places[i] : places[j]] > 0.3).any()
+    ]
+    if not pairs:
+        return [0, width]
+    images = np.stack([fit(ink[:, places[i] : places[j]]) for i, j in pairs])
+    scores = np.log(read(images).max(axis=1)) - COST_OF_A_DIGIT
+    best: list[tuple[float, list[int]]] = [(0.0, [0])] + [(-np.inf, [])] * (len(places) - 1)
+    for (i, j), score in zip(pairs, scores.tolist()):  # j rises, so best[i] is final
+        if best[i][0] + score > best[j][0]:
+            best[j] = best[i][0] + score, [*best[i][1], places[j]]
+    return best[-1][1] or [0, width]

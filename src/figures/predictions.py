@@ -27,11 +27,20 @@ def draw_page(
         corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
         axes.plot(*corners, color=colour(1), lw=1.2)
         label = {"boxstyle": "square,pad=0.15", "color": colour(1)}
-        axes.text(left, top, answer, color="white", va="bottom", fontsize=9, bbox=label)
+        axes.text(left, top, str(answer), color="white", va="bottom", fontsize=9, bbox=label)
     axes.spines[:].set_visible(True)
 
 
-def draw_probabilities(axes: Axes, probabilities: np.ndarray) -> None:
+def draw_seen(axes: Axes, seen: np.ndarray, columns: int) -> None:
+    """What the network saw, (N, 28, 28), each above the middle of its bars."""
+    sheet = np.zeros((28, 40 * columns))
+    for number, image in enumerate(seen):
+        left = round(40 * (number + 5.5 / 12)) - 14
+        sheet[:, left : left + 28] = image
+    draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=255, aspect="auto")
+
+
+def draw_probabilities(axes: Axes, probabilities: np.ndarray, columns: int) -> None:
     """Ten bars for each digit (N, 10), the answer's in colour, the next likely one named too."""
     for number, row in enumerate(probabilities):
         answer, second = np.argsort(-row, kind="stable")[:2]
@@ -40,7 +49,7 @@ def draw_probabilities(axes: Axes, probabilities: np.ndarray) -> None:
         named = [answer, second] if row[second] >= 0.01 else [answer]
         text = ", ".join(f"{digit}: {row[digit]:.0%}" for digit in named)
         axes.text(12 * number + 4.5, 1.06, text, ha="center", fontsize=9)
-    axes.set(xlim=(-1, 12 * PER_ROW - 2), ylim=(0, 1), yticks=(0, 0.5, 1))
+    axes.set(xlim=(-1, 12 * columns - 1), ylim=(0, 1), yticks=(0, 0.5, 1))
     axes.set_xticks([12 * k + digit for k in range(len(probabilities)) for digit in range(10)])
     axes.set_xticklabels([*range(10)] * len(probabilities), fontsize=6.5)
     axes.tick_params(axis="x", length=0)
@@ -60,25 +69,21 @@ def plot_predictions(
     of `total` that there were.
     """
     rows = [rows_needed(len(boxes)) for _, _, boxes, _, _ in pictures]
-    figure = Figure((14, 0.5 + 2.5 * sum(rows)))
-    grid = figure.add_gridspec(
-        2 * sum(rows), 2, width_ratios=[1, 2.6], height_ratios=[1.1, 1] * sum(rows)
-    )
+    columns = min(PER_ROW, max(2, *(len(boxes) for _, _, boxes, _, _ in pictures), 0))
+    figure = Figure((4 + 1.6 * columns, 0.5 + 2.5 * sum(rows)))
+    ratios = {"width_ratios": [3.6, 1.6 * columns], "height_ratios": [1.1, 1] * sum(rows)}
+    grid = figure.add_gridspec(2 * sum(rows), 2, **ratios)
     first = 0
     for (name, page, boxes, seen, probabilities), count in zip(pictures, rows):
         answers = probabilities.argmax(axis=1).tolist()
-        area = figure.add_subplot(grid[2 * first : 2 * (first + count), 0])
-        draw_page(area, name, page, boxes, answers)
-        for row in range(count):
-            part = slice(row * PER_ROW, (row + 1) * PER_ROW)
-            upper = figure.add_subplot(grid[2 * (first + row), 1])
-            sheet = np.zeros((28, 33 * PER_ROW))
-            for number, image in enumerate(seen[part]):
-                sheet[:, 33 * number + 1 : 33 * number + 29] = image
-            draw_picture(upper, sheet, "", cmap="gray_r", vmin=0, vmax=255, aspect="auto")
-            draw_probabilities(
-                figure.add_subplot(grid[2 * (first + row) + 1, 1]), probabilities[part]
-            )
-        first += count
+        draw_page(
+            figure.add_subplot(grid[first : first + 2 * count, 0]), name, page, boxes, answers
+        )
+        for start in range(0, len(boxes), PER_ROW):
+            part = slice(start, start + PER_ROW)
+            upper, lower = (figure.add_subplot(grid[first + below, 1]) for below in (0, 1))
+            draw_seen(upper, seen[part], columns)
+            draw_probabilities(lower, probabilities[part], columns)
+            first += 2
     more = f" (the first {len(pictures)} of {total:,} pictures)" if total > len(pictures) else ""
     save(figure, path, f"Pictures, what the network saw, and how sure it is{more}")
