@@ -88,7 +88,8 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
     from src.figures.predictions import MOST_ROWS, plot_predictions, rows_needed
 
     read = partial(mean_probabilities, models)
-    shown, rows, answered = [], 0, 0
+    shown: list[tuple] = []
+    rows = answered = 0
     bar = tqdm(paths, unit=" pictures", leave=False, disable=None if len(paths) > 20 else True)
     show = print if bar.disable else bar.write  # not through the middle of the bar
     for path in bar:
@@ -108,7 +109,7 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
         if not shown or rows <= MOST_ROWS:  # the others are not kept, for memory's sake
             seen = PREPROCESSING[models[0][1]](images)
             boxes = [digit.box for digit in page.digits]
-            shown.append((path.name, page.picture, boxes, seen, probabilities))
+            shown.append((one_line(path.name), page.picture, boxes, seen, probabilities))
     if shown:
         plot_predictions(out, shown, answered)
         print(f"saved what the network saw in {out}")

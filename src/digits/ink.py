@@ -15,6 +15,8 @@ def cut_out_sheet(colours: np.ndarray) -> np.ndarray:
     A sheet is the largest bright area, if it has four corners, two or more of them inside the
     picture (where the edge of a shadow has none), and something dark is on it.
     """
+    if min(colours.shape[:2]) < 40:
+        return colours  # an icon
     grey = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).min(axis=2)
     grey = cv2.blur(grey, (3, 3))
     _, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
@@ -38,12 +40,12 @@ def cut_out_sheet(colours: np.ndarray) -> np.ndarray:
     if np.median(grey[inner]) < 1.25 * np.median(grey[inside == 0]):
         return colours
     angles = np.arctan2(*(corners - corners.mean(axis=0)).T[::-1])
-    corners = np.float32(4 * corners[np.argsort(angles)])  # from the upper left, clockwise
+    corners = 4 * corners[np.argsort(angles)].astype(np.float32)  # from the upper left, clockwise
     along, down = (
         round(float(np.linalg.norm(corners[a] - corners[b]))) for a, b in ((0, 1), (1, 2))
     )
     edge = 0.02 * min(along, down)  # of the sheet, cut off
-    target = np.float32([[0, 0], [along, 0], [along, down], [0, down]]) - edge
+    target = np.array([[0, 0], [along, 0], [along, down], [0, down]], np.float32) - edge
     matrix = cv2.getPerspectiveTransform(corners, target.astype(np.float32))
     flat = (round(along - 2 * edge), round(down - 2 * edge))
     return cv2.warpPerspective(colours, matrix, flat, borderMode=cv2.BORDER_REPLICATE)
@@ -51,8 +53,9 @@ def cut_out_sheet(colours: np.ndarray) -> np.ndarray:
 
 def is_dark(colours: np.ndarray) -> bool:
     """Whether the ink is darker than its surroundings, most of which are paper: their median."""
-    small = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    small = small if min(small.shape[:2]) > 20 else colours
+    small = colours
+    if min(colours.shape[:2]) > 80:  # enough to judge by, and a median takes long
+        small = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     around = cv2.medianBlur(small, round(0.4 * min(small.shape[:2])) | 1)
     return float(np.sum((small.astype(np.float32) - around) ** 3)) <= 0
 
@@ -99,7 +102,8 @@ def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def thin_across(mask: np.ndarray, limit: int, axis: int) -> np.ndarray:
     """Ink (H, W) that is at most `limit` pixels thick along `axis` (0 = down)."""
     size = (limit + 1, 1) if axis == 0 else (1, limit + 1)
-    return mask & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(size, np.uint8))
+    thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(size, np.uint8))
+    return mask & (1 - thick)
 
 
 def straight_lines(thin: np.ndarray, axis: int) -> np.ndarray:
@@ -117,8 +121,8 @@ def straight_lines(thin: np.ndarray, axis: int) -> np.ndarray:
         points = np.rint(middle + steps * run).astype(int)
         points = points[((points >= 0) & (points < (width, height))).all(axis=1)]
         if wide[points[:, 1], points[:, 0]].mean() > 0.7:
-            ends = np.rint([middle - 1.5 * run, middle + 1.5 * run]).astype(int).tolist()
-            cv2.line(canvas, *ends, 1, 5)
+            start, end = np.rint([middle - 1.5 * run, middle + 1.5 * run]).astype(int).tolist()
+            cv2.line(canvas, start, end, 1, 5)
     return canvas
 
 

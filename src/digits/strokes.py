@@ -50,7 +50,8 @@ def find_parts(mask: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, list[Part
     total = np.bincount(labels.ravel(), off.ravel(), len(stats))
     strength = total / stats[:, cv2.CC_STAT_AREA]
     edge = max(2, round(0.025 * min(mask.shape)))
-    parts, at_edge = [], []
+    parts: list[Part] = []
+    at_edge: list[Part] = []
     for label, (left, top, w, h, area) in enumerate(stats.tolist()):
         if label and max(w, h) >= 0.02 * min(mask.shape) and area > 4:
             part = Part([label], left, top, left + w, top + h)
