@@ -22,6 +22,7 @@ from src.errors import InputError
 Reader = Callable[[np.ndarray], np.ndarray]
 MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
 MAX_DIGITS = 60
+SURE = 0.9  # a probability from which on one answer is taken to be one digit
 WORKING_SIDE = 800  # pixels of the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -124,10 +125,14 @@ def ink_of(off: np.ndarray, labels: np.ndarray, part: Part) -> np.ndarray:
     return ((soft / firm - 0.2) / 0.6).clip(0, 1)
 
 
-def digits_of(ink: np.ndarray, part: Part, read: Reader | None, alone: bool) -> list[Digit]:
-    """The ink of one part as a digit, or as several that touch; one that is alone seldom does."""
-    wide, cuts = part.width / part.height, [0, ink.shape[1]]
-    if read and (wide > 1.4 or (not alone and wide > 0.8 and read(fit(ink)[None]).max() < 0.9)):
+def digits_of(ink: np.ndarray, part: Part, read: Reader | None, others: int) -> list[Digit]:
+    """The ink of one part as a digit, or as several that touch.
+
+    others: the height of the page's other digits, 0 if there are none; touching is seldom alone.
+    """
+    wide, cuts = part.width / max(part.height, 0.8 * others), [0, ink.shape[1]]
+    doubtful = 0.8 if others else 1.2
+    if read and (wide > 1.7 or (wide > doubtful and read(fit(ink)[None]).max() < SURE)):
         cuts = cut_touching(ink, read, fit)
     left = max(0, part.left - 3)
     return [
@@ -148,11 +153,12 @@ def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
     if not parts:
         raise InputError("nothing is written on it")
     groups = group(parts)
+    tallest = max(part.height for part in groups) if len(groups) > 1 else 0
     digits = [
         digit
         for line in reading_order(groups)
         for part in line
-        for digit in digits_of(ink_of(off, labels, part), part, read, len(groups) == 1)
+        for digit in digits_of(ink_of(off, labels, part), part, read, tallest)
     ]
     if len(digits) > MAX_DIGITS:
         raise InputError(f"over {MAX_DIGITS} digits, or none; take a picture of a part of it")
