@@ -137,5 +137,10 @@ def without_rules(mask: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         thin = thin_across(mask, max(6, round(0.012 * max(mask.shape))), axis)
         rest &= ~(straight_lines(thin, mask, axis) & thin)
-    cropped = rest.mean() > 0.12 or not rest.any()  # strokes themselves may reach the edges
+    _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    if len(stats) == 1:
+        return mask  # one straight stroke was all
+    largest = stats[1 + stats[1:, cv2.CC_STAT_AREA].argmax()]
+    span = max(largest[[cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] / mask.shape)
+    cropped = span > 0.9 and rest.mean() > 0.12  # then strokes themselves run from edge to edge
     return mask if cropped else rest

@@ -23,7 +23,7 @@ Reader = Callable[[np.ndarray], np.ndarray]
 MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
 MAX_DIGITS = 60
 SURE = 0.9  # a probability from which on one answer is taken to be one digit
-WORKING_SIDE = 800  # pixels of the longer side that everything here works on
+WORKING_SIDE, SMALL = 800, 250  # pixels: the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 ELSEWHERE = {  # first bytes of what people try, and what to do then
@@ -148,6 +148,9 @@ def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
     to part them; without it they stay together. Raises InputError if there are none, or over 60.
     """
     page = cut_out_sheet(picture)
+    if max(page.shape[:2]) < SMALL:
+        more = SMALL / max(page.shape[:2])
+        page = cv2.resize(page, None, fx=more, fy=more, interpolation=cv2.INTER_CUBIC)
     off, mask = find_ink(page)
     labels, parts = find_parts(without_rules(mask), off)
     if not parts:
