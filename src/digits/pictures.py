@@ -74,9 +74,14 @@ def open_picture(source: Path | BinaryIO) -> np.ndarray:
                 if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                     raise Image.DecompressionBombError
                 image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # large JPEGs: read a fraction
-                if image.mode in ("L", "RGB", "RGBA"):
-                    image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
-                upright = ImageOps.exif_transpose(image)
+                few: Image.Image = image
+                if max(image.size) > 5 * WORKING_SIDE:  # only some pixels, for memory's sake
+                    share = 5 * WORKING_SIDE / max(image.size)
+                    size = [max(1, round(share * side)) for side in image.size]
+                    few = image.resize(size, Image.Resampling.NEAREST)
+                if few.mode in ("L", "RGB", "RGBA"):
+                    few.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
+                upright = ImageOps.exif_transpose(few)
             if upright.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
                 grey = np.nan_to_num(np.asarray(upright, np.float32)).clip(0)
                 upright = Image.fromarray((grey * (255 / max(255, grey.max()))).astype(np.uint8))
