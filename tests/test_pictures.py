@@ -255,6 +255,12 @@ def test_writing_cut_off_by_the_edge_is_remarked_on() -> None:
     assert len(page.digits) == 1 and "edge" in page.remarks[0]
 
 
+def test_a_dash_is_one_part_and_no_traceback() -> None:
+    light = np.full((300, 400), 0.95)
+    light[140:150, 100:300] = 0.1
+    assert len(find_digits(grey(light)).digits) == 1
+
+
 def test_more_than_60_digits_are_refused() -> None:
     light = np.full((800, 800), 0.95)
     for top in range(40, 760, 80):

@@ -81,30 +81,25 @@ def group(parts: list[Part]) -> list[Part]:
     """Pieces to digits: what is much smaller than the tallest joins what is near, or goes."""
     parts = [part for part in parts if not is_frame(part, parts)]
     tallest = max(max(part.height, part.width / 2) for part in parts)
-    cores = [part for part in parts if part.height >= 0.45 * tallest]
+    small = [part for part in parts if part.height < 0.45 * tallest]
+    cores = [part for part in parts if part not in small] or [max(parts, key=lambda p: p.width)]
     digits = list(cores)
-    for piece in parts:
+    for piece in small:
         size = max(piece.height, piece.width)
-        if piece.height >= 0.45 * tallest or size < 0.08 * tallest or not cores:
-            continue
         near = [max(*gaps(piece, core)) for core in cores]
         best = int(np.argmin(near))
-        if near[best] < max(0.2 * size, 0.08 * tallest):
+        if size > 0.08 * tallest and near[best] < max(0.2 * size, 0.08 * tallest):
             digits[best] = digits[best].joined(piece)
-    merged = True
-    while merged:
-        merged = False
-        for a in range(len(digits)):
-            for b in range(a):
-                across, down = gaps(digits[a], digits[b])
-                narrower = min(digits[a].width, digits[b].width)
-                if -across > 0.4 * narrower and down < 0.15 * tallest:
-                    digits[b] = digits[b].joined(digits.pop(a))
-                    merged = True
-                    break
-            if merged:
+    together: list[Part] = []
+    for digit in sorted(digits, key=lambda part: -part.height):
+        for number, other in enumerate(together):  # strokes above each other are one digit's
+            across, down = gaps(digit, other)
+            if -across > 0.4 * min(digit.width, other.width) and down < 0.15 * tallest:
+                together[number] = other.joined(digit)
                 break
-    return digits
+        else:
+            together.append(digit)
+    return together
 
 
 def reading_order(digits: list[Part]) -> list[list[Part]]:
