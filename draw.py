@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from predict import DEFAULT_MODEL, Model, load_models, mean_probabilities
 from src.activations import ACTIVATIONS
 from src.digits.data import EMBEDDED, ROOT, Data, load_data
 from src.digits.pictures import fit
 from src.digits.preprocessing import PREPROCESSING
+from src.digits.reader import DEFAULT_MODEL, Model, load_models, mean_probabilities
 from src.errors import InputError
 from src.files import replacing
 from src.local_server import Action, LocalServer

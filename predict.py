@@ -1,116 +1,147 @@
 """Read digits with a network that `python train.py` has made.
 
     python predict.py test.csv                   # Kaggle's test.csv -> results/submission.csv
-    python predict.py photo.png digits/*.jpg     # one's own handwriting -> results/predictions.png
+    python predict.py photo.jpg sheets/          # one's own handwriting -> results/predictions.png
     python predict.py test.csv --model A.npz B.npz C.npz    # average their probabilities
 
-A CSV with labels is scored as well.
+A picture may show one digit or up to 60; of a folder, all pictures are read. A CSV with labels is
+scored, and its answers are written only if --out says where.
 """
 
-import os
+from src.start import start
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in train.py: a second gains nothing
-os.environ.setdefault("MKL_NUM_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+start(__name__)  # before NumPy is imported: one BLAS thread
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from src.diagnostics import confusion_matrix
 from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT
 from src.digits.preprocessing import PREPROCESSING
+from src.digits.reader import DEFAULT_MODEL, Model, load_models, mean_probabilities
 from src.errors import InputError
 from src.files import replacing
-from src.model import NeuralNetwork
-from src.network_file import load_network
-from src.script import ArgumentParser, run_script
-from src.utils import accuracy, scale
+from src.script import ArgumentParser, one_line, run_script
+from src.utils import accuracy
 
-DEFAULT_MODEL = ROOT / "results" / "train" / "network.npz"
 TABLES = (".csv", ".csv.gz", ".zip")
+SURE = 0.8  # below it the next likely digit is named as well
 
 
-Model = tuple[NeuralNetwork, str]  # and the name of its preprocessing
-
-
-def load_models(paths: list[Path]) -> list[Model]:
-    """The networks of these files. Raises InputError if one does not read 28x28 digits."""
-    if paths == [DEFAULT_MODEL] and not DEFAULT_MODEL.exists():
-        raise InputError("there is no network yet; `python train.py` makes one")
-    models = []
-    for path in paths:
-        network, metadata = load_network(path)
-        first, *_, last = network.layer_sizes
-        if (first, last) != (784, 10):
-            raise InputError(f"{path}: turns {first} numbers into {last}, not 784 into 10")
-        name = metadata.get("preprocessing", "none")
-        if name not in list(PREPROCESSING):  # a list, because the file may hold anything
-            raise InputError(f"{path}: preprocessing {name!r} is not one of {list(PREPROCESSING)}")
-        models.append((network, name))
-    return models
-
-
-def mean_probabilities(models: list[Model], images: np.ndarray) -> np.ndarray:
-    """Images (N, 28, 28) uint8 to probabilities (N, 10), averaged over the networks."""
-    total = np.zeros((len(images), 10))
-    for network, preprocessing in models:
-        for start in range(0, len(images), 1000):  # not all at once, for memory's sake
-            rows = slice(start, start + 1000)
-            x = scale(PREPROCESSING[preprocessing](images[rows]), network.dtype)
-            total[rows] += network.predict_probabilities(x)
-    return total / len(models)
-
-
-def predict_table(models: list[Model], path: Path, out: Path) -> None:
+def predict_table(models: list[Model], path: Path, out: Path | None) -> None:
     """Answer every row of a CSV in Kaggle's format; score the answers if it has labels."""
     images, labels = read_csv(path)
     answers = mean_probabilities(models, images).argmax(axis=1)
-    table = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
-    with replacing(out) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
-    print(f"saved the answers to {len(answers):,} images in {out}")
+    if labels is None or out is not None:
+        out = out or ROOT / "results" / "submission.csv"
+        table = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
+        with replacing(out) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+        print(f"saved the answers to {len(answers):,} images in {out}")
     if labels is not None:
         print(f"accuracy {accuracy(answers, labels):.2%}; row: true digit, column: answer")
         print(pd.DataFrame(confusion_matrix(labels, answers)).to_string())
 
 
+def describe(probabilities: np.ndarray) -> str:
+    """The digits (N, 10) of one picture in words: the answer, and how sure it is."""
+    answers, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    worst = int(surest.argmin())
+    digit, second = np.argsort(-probabilities[worst], kind="stable")[:2]
+    if len(answers) == 1:
+        if surest[0] >= SURE:
+            return f"{digit} ({surest[0]:.1%} sure)"
+        return f"{digit} (not sure: {surest[0]:.0%}; or {second}, {probabilities[0, second]:.0%})"
+    digits = "".join(map(str, answers))
+    article = "an" if digit == 8 else "a"
+    doubt = "" if surest[worst] >= SURE else f"; not sure, perhaps {second}"
+    least = f"digit {worst + 1}, {article} {digit}, {surest[worst] * 100:.0f} %"
+    return f"{digits} (least sure: {least}{doubt})"
+
+
+def orientation(images: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> str:
+    """How a sheet may lie whose digits (N, 28, 28) are read no better as they are than turned.
+
+    "" for an upright one. Measured as the mean log p of the answers, which is above -0.08 for
+    ordinary sheets; one or two digits are too few to tell.
+    """
+    sure = [np.log(read(np.rot90(images, turns, (1, 2))).max(axis=1)).mean() for turns in range(4)]
+    best = 1 + int(np.argmax(sure[1:]))
+    suspicious = len(images) > 2 and sure[0] < -0.08 and sure[best] > sure[0] - 0.03
+    return ("", "on its side", "upside down", "on its side")[best if suspicious else 0]
+
+
 def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
     """Answer every picture, on the terminal and in one PNG; 2 if one could not be read, else 0."""
-    from src.digits.pictures import open_picture, to_digit  # here, because a CSV needs no Pillow
+    from src.digits.pictures import find_digits, open_picture  # here: a CSV needs no OpenCV
+    from src.figures.predictions import MOST_ROWS, plot_predictions, rows_needed
 
-    names, originals, digits = [], [], []
-    for path in paths:
+    read = partial(mean_probabilities, models)
+    shown: list[tuple] = []
+    rows = answered = 0
+    bar = tqdm(paths, unit=" pictures", leave=False, disable=None if len(paths) > 20 else True)
+    show = print if bar.disable else bar.write  # not through the middle of the bar
+    for path in bar:
         try:
-            picture = open_picture(path)
-            digits.append(to_digit(picture))
+            page = find_digits(open_picture(path), read)
         except InputError as error:
-            print(f"error: {path}: {error}", file=sys.stderr)
+            print(one_line(f"error: {path}: {error}"), file=sys.stderr)
             continue
-        names.append(path.name)
-        originals.append(np.asarray(picture))
-    if digits:
-        from src.figures.plots import (
-            plot_predictions,  # here, because matplotlib takes long to import
-        )
-
-        images = np.stack(digits)
-        probabilities = mean_probabilities(models, images)
-        for name, row in zip(names, probabilities):
-            print(f"{name}: {row.argmax()} ({row.max():.1%} sure)")
-        plot_predictions(out, names, originals, PREPROCESSING[models[0][1]](images), probabilities)
+        images = np.stack([digit.image for digit in page.digits])
+        probabilities = read(images)
+        remarks = list(page.remarks)
+        if way := orientation(images, read):
+            remarks.append(f"may lie {way}: turn it and try again")
+        show(one_line("; ".join([f"{path.name}: {describe(probabilities)}", *remarks])))
+        answered += 1
+        rows += rows_needed(len(images))
+        if not shown or rows <= MOST_ROWS:  # the others are not kept, for memory's sake
+            seen = PREPROCESSING[models[0][1]](images)
+            boxes = [digit.box for digit in page.digits]
+            shown.append((one_line(path.name), page.picture, boxes, seen, probabilities))
+    if shown:
+        plot_predictions(out, shown, answered)
         print(f"saved what the network saw in {out}")
-    return 2 if len(digits) < len(paths) else 0
+    return 2 if answered < len(paths) else 0
+
+
+def check_out(out: Path, inputs: list[Path]) -> None:
+    """Raise InputError if writing `out` would replace an input, or what is no ordinary file."""
+    if out.exists() and not out.is_file():
+        raise InputError(f"--out {out}: is a folder or a device; give the name of a file")
+    for path in inputs:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise InputError(f"--out {out}: is read as well; give another name")
+
+
+def pictures_in(paths: list[Path]) -> list[Path]:
+    """The paths, each folder replaced by the pictures that are in it, by name."""
+    from src.digits.pictures import SUFFIXES
+
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
+            if not inside:
+                raise InputError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
+            found += inside
+        else:
+            found.append(path)
+    return found
 
 
 def main() -> int:
     raw = argparse.RawDescriptionHelpFormatter
     parser = ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("paths", type=Path, nargs="+", help="one CSV, or pictures")
+    parser.add_argument("paths", type=Path, nargs="+", help="one CSV, or pictures, or folders")
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
     parser.add_argument("--out", type=Path, help="default: as above, in results/")
     arguments = parser.parse_args()
@@ -118,13 +149,17 @@ def main() -> int:
     tables = [path for path in paths if path.name.lower().endswith(TABLES)]
     if tables and len(paths) > 1:
         raise InputError(f"{tables[0]}: give one CSV, or pictures, but not more at once")
+    if not tables:
+        paths = pictures_in(paths)
+    name = "submission.csv" if tables else "predictions.png"
+    out: Path = arguments.out or ROOT / "results" / name
+    check_out(out, [*paths, *arguments.model])
     models = load_models(arguments.model)
     for path, (network, preprocessing) in zip(arguments.model, models):
-        print(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}")
-    out = arguments.out or ROOT / "results" / ("submission.csv" if tables else "predictions.png")
+        print(one_line(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}"))
     if not tables:
         return predict_pictures(models, paths, out)
-    predict_table(models, paths[0], out)
+    predict_table(models, paths[0], arguments.out)
     return 0
 
 

@@ -10,6 +10,7 @@ from src.files import read_npz, replacing
 from src.model import NeuralNetwork, count_parameters
 
 VERSION = 2  # since 2 all weights come before all biases
+MOST_LAYERS, MOST_UNITS = 1000, 1_000_000  # that a file may ask for: a small one could ask for all
 
 
 def save_network(path: str | Path, network: NeuralNetwork, metadata: dict | None = None) -> None:
@@ -32,6 +33,8 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
         if header["version"] != VERSION:
             raise ValueError(f"its version is {header['version']!r}, not {VERSION}; train it again")
         sizes, dtype = header["layer_sizes"], parameters.dtype
+        if len(sizes) > MOST_LAYERS or not all(0 < size <= MOST_UNITS for size in sizes):
+            raise ValueError(f"over {MOST_LAYERS} layers, or not 1 to {MOST_UNITS:,} units in each")
         if parameters.shape != (count_parameters(sizes),):
             raise ValueError(f"parameters has shape {parameters.shape} for layers {sizes}")
         if dtype not in (np.float32, np.float64) or not np.isfinite(parameters).all():

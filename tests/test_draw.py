@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 import draw
-from predict import Model, mean_probabilities
 from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT, Data
 from src.digits.preprocessing import PREPROCESSING
+from src.digits.reader import Model, mean_probabilities
 from src.errors import InputError
 from src.local_server import MAX_BODY, LocalServer
 from src.model import NeuralNetwork

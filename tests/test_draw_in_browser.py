@@ -22,10 +22,10 @@ if __name__ == "__main__":
 import numpy as np
 import pytest
 
-from predict import load_models
 from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT
 from src.digits.preprocessing import PREPROCESSING
+from src.digits.reader import load_models
 from src.files import replacing
 from src.utils import scale
 

@@ -1,6 +1,9 @@
 """predict.py from end to end: Kaggle's way, one's own pictures, and what can be wrong."""
 
 import gzip
+import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,21 +13,44 @@ import pytest
 from PIL import Image
 
 import predict as script
-from predict import mean_probabilities
+import src.digits.reader as reader
+from predict import describe, orientation
 from src.digits.data import ROOT, Data, load_data
 from src.digits.preprocessing import PREPROCESSING, deskew
+from src.digits.reader import load_models, mean_probabilities
 from src.errors import InputError
 from src.model import NeuralNetwork
 from src.network_file import load_network, save_network
+from src.runs.config import Config
 from src.utils import evaluate, scale
-from train import Config, save_run, train
+from tests.training import run_of
 
 HEADER = ",".join(f"pixel{number}" for number in range(784))
 
 
-def predict(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, ROOT / "predict.py", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+def predict(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, ROOT / "predict.py", *map(os.fspath, map(as_path, arguments))]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        errors="backslashreplace",
+    )
+
+
+def as_path(argument: object) -> str | Path:
+    return argument if isinstance(argument, (str, Path)) else str(argument)
+
+
+def refusal(*arguments: object) -> str:
+    """Why the script will not do it, asked in this process, which is quicker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
+        with pytest.raises(InputError) as error:
+            script.main()
+    return str(error.value)
 
 
 def kaggle_csv(path: Path, images: np.ndarray, labels: np.ndarray | None = None) -> Path:
@@ -45,8 +71,9 @@ def folder(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = load_data(train_csv)
     for preprocessing in ("none", "deskew"):
         config = Config(hidden=(32,), epochs=5, batch_size=8, preprocessing=preprocessing)
-        network, history = train(config, data)
-        save_run(folder / preprocessing, config, data, network, history, {})
+        network, _ = run_of(config, data)
+        path = folder / preprocessing / "network.npz"
+        save_network(path, network, {"preprocessing": preprocessing})
     for number in range(3):
         picture = Image.fromarray(255 - digits.test_images[number]).resize((140, 140))
         picture.save(folder / f"digit{number}.png")
@@ -131,18 +158,115 @@ def test_good_pictures_are_answered_among_bad_ones(folder: Path) -> None:
         "missing.png",
     ]
     with Image.open(out) as image:
-        assert image.width > 800 and image.height > 400
+        assert image.width > 700 and image.height > 400
 
 
-def test_many_pictures_fit_into_one_figure(folder: Path) -> None:
-    out, model = folder / "many.png", folder / "none" / "network.npz"
-    odd = folder / "$_a_name_that_is_much_too_long_for_a_title_{.png"
-    odd.write_bytes((folder / "digit0.png").read_bytes())
-    result = predict(*[odd] * 30, "--model", model, "--out", out)
+def test_of_a_folder_all_pictures_are_read_and_many_fit_into_one_figure(folder: Path) -> None:
+    many, model = folder / "many", folder / "none" / "network.npz"
+    many.mkdir()
+    (many / "notes.txt").write_text("no picture")
+    odd = "$_a_name_that_is_much_too_long_for_a_title_{"
+    for number in range(30):
+        name = f"{odd}{number:02}.png"
+        (many / name).write_bytes((folder / "digit0.png").read_bytes())
+    result = predict(many, "--model", model, "--out", folder / "many.png")
     assert (result.returncode, result.stderr) == (0, "")
     assert len(result.stdout.splitlines()) == 32  # the network, 30 answers, the file
-    with Image.open(out) as image:
+    with Image.open(folder / "many.png") as image:
         assert image.height < 3500
+
+
+def test_a_sheet_of_digits_is_one_line_with_the_least_sure(folder: Path) -> None:
+    digits = [Image.open(folder / f"digit{number}.png") for number in range(3)]
+    sheet = Image.new("L", (520, 200), 255)
+    for number, digit in enumerate(digits):
+        sheet.paste(digit, (30 + 160 * number, 30))
+    sheet.save(folder / "sheet.png")
+    out, model = folder / "sheet_read.png", folder / "none" / "network.npz"
+    result = predict(folder / "sheet.png", "--model", model, "--out", out)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.match(
+        r"sheet.png: \d{3} \(least sure: digit \d, an? \d, \d+ %", result.stdout.splitlines()[1]
+    )
+
+
+def test_answers_in_words() -> None:
+    def row(answer: int, sure: float, second: int) -> np.ndarray:
+        return sure * np.eye(10)[answer] + (1 - sure) * np.eye(10)[second]
+
+    assert describe(row(7, 0.999, 1)[None]) == "7 (99.9% sure)"
+    assert describe(row(7, 0.61, 1)[None]) == "7 (not sure: 61%; or 1, 39%)"
+    sheet = np.stack([row(5, 0.99, 1), row(2, 0.98, 1), row(8, 0.9, 3)])
+    assert describe(sheet) == "528 (least sure: digit 3, an 8, 90 %)"
+    sheet[1] = row(0, 0.61, 6)
+    assert describe(sheet) == "508 (least sure: digit 2, a 0, 61 %; not sure, perhaps 6)"
+
+
+def test_a_sheet_that_lies_on_its_side_or_head_is_remarked_on() -> None:
+    upright = np.zeros((4, 28, 28), np.uint8)
+    upright[:, :4] = 255  # this reader wants its ink at the top
+
+    def read(images: np.ndarray) -> np.ndarray:
+        sure = np.where(images[:, :4].mean(axis=(1, 2)) > 200, 0.99, 0.5)
+        return np.column_stack([sure, 1 - sure, *[0 * sure] * 8])
+
+    ways = [orientation(seen, read) for seen in (upright, np.rot90(upright, 2, (1, 2)))]
+    assert ways == ["", "upside down"]
+    sideways = np.rot90(upright, 1, (1, 2))
+    assert orientation(sideways, read) == "on its side"
+    assert orientation(sideways[:2], read) == ""  # too few to tell
+
+
+def test_what_is_read_or_no_ordinary_file_is_not_replaced(folder: Path) -> None:
+    model, test_csv = folder / "none" / "network.npz", folder / "test.csv"
+    before = model.read_bytes(), test_csv.read_bytes()
+    linked = folder / "linked.csv"
+    linked.symlink_to(test_csv)
+    wrong = [test_csv, model, linked, folder]
+    wrong += [Path(os.devnull)] if Path(os.devnull).exists() else []
+    for out in wrong:
+        assert refusal(test_csv, "--model", model, "--out", out).startswith(f"--out {out}: is ")
+    assert (model.read_bytes(), test_csv.read_bytes()) == before
+
+
+def test_scoring_writes_no_submission(folder: Path) -> None:
+    path = ROOT / "results" / "submission.csv"
+    before = path.stat().st_mtime_ns if path.exists() else None
+    result = predict(folder / "labelled.csv", "--model", folder / "none" / "network.npz")
+    assert result.returncode == 0 and "accuracy" in result.stdout and "saved" not in result.stdout
+    assert before == (path.stat().st_mtime_ns if path.exists() else None)
+
+
+def test_names_that_are_not_utf_8_and_a_terminal_that_is_ascii(folder: Path) -> None:
+    name = "né\udcff.png"  # as Python shows a byte that is not UTF-8
+    try:
+        (folder / name).write_bytes((folder / "digit1.png").read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes UTF-8 names only")
+    arguments = [folder / name, "--model", folder / "none" / "network.npz"]
+    for encoding in ("utf-8", "ascii"):
+        result = predict(*arguments, "--out", folder / "odd.png", PYTHONIOENCODING=encoding)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "\\udcff.png: " in result.stdout
+
+
+def test_a_network_that_answers_nan_is_refused(folder: Path) -> None:
+    network = NeuralNetwork([784, 8, 10])
+    network.parameters[...] = np.where(np.arange(network.parameters.size) % 2, 3e38, -3e38)
+    save_network(folder / "huge.npz", network)
+    out = folder / "huge.csv"
+    result = predict(folder / "test.csv", "--model", folder / "huge.npz", "--out", out)
+    assert result.returncode == 2 and "answers NaN" in result.stderr
+    assert result.stderr.count("\n") == 1 and not out.exists()
+
+
+def test_a_network_of_very_many_layers_is_refused_before_it_is_built(folder: Path) -> None:
+    sizes = [784, *[1] * 2000, 10]
+    header = {"version": 1, "layer_sizes": sizes, "activation": "relu", "metadata": {}}
+    parameters = np.zeros(785 + 2 * 1999 + 20, np.float32)
+    np.savez(folder / "deep.npz", header=np.array(json.dumps(header)), parameters=parameters)
+    with pytest.raises(InputError, match="over 1000 layers"):
+        load_network(folder / "deep.npz")
 
 
 def test_what_a_user_can_get_wrong_is_one_line(folder: Path) -> None:
@@ -163,15 +287,15 @@ def test_what_a_user_can_get_wrong_is_one_line(folder: Path) -> None:
         "one CSV, or pictures": [test_csv, folder / "digit0.png", "--model", model],
     }
     for words, arguments in wrong.items():
-        result = predict(*arguments, "--out", out)
-        assert result.returncode == 2, words
-        assert words in result.stderr and result.stderr.count("\n") == 1, result.stderr
+        assert words in refusal(*arguments, "--out", out)
+    result = predict(test_csv, "--model", folder / "cut.npz", "--out", out)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
     assert not out.exists()
 
 
 def test_without_a_network_the_next_step_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(script, "DEFAULT_MODEL", folder / "nowhere.npz")
+    monkeypatch.setattr(reader, "DEFAULT_MODEL", folder / "nowhere.npz")
     with pytest.raises(InputError, match=r"`python train.py` makes one"):
-        script.load_models([folder / "nowhere.npz"])
+        load_models([folder / "nowhere.npz"])

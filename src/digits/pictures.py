@@ -5,90 +5,98 @@ function here undoes one difference between a photo and that.
 """
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from src.digits.ink import cut_out_sheet, find_ink, without_rules
+from src.digits.strokes import Part, cut_touching, find_parts, group, reading_order
 from src.errors import InputError
 
-MAX_PIXELS = 64_000_000  # of a picture: a small file can unpack to more than the memory holds
-WORKING_SIDE = 400  # pixels of the longer side that everything here works on; 20 are needed
+Reader = Callable[[np.ndarray], np.ndarray]
+MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
+MAX_DIGITS = 60
+SURE = 0.9  # a probability from which on one answer is taken to be one digit
+WORKING_SIDE, SMALL = 800, 250  # pixels: the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+ELSEWHERE = {  # first bytes of what people try, and what to do then
+    b"%PDF": "a PDF; save the page as a PNG or JPEG and give that",
+    b"ftyp": "HEIC or another format of films and phones; save it as a JPEG and give that",
+}
 
 
-def open_picture(path: str | Path) -> Image.Image:
-    """A picture file as RGB, upright, on white where it was transparent, 400 pixels a side at most.
+@dataclass(frozen=True)
+class Digit:
+    """One digit on a page: its box in pixels (left, top, right, bottom) and its image (28, 28)."""
+
+    box: tuple[int, int, int, int]
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class Page:
+    """The sheet as it was read (H, W, 3) uint8, its digits in reading order, and what was odd."""
+
+    picture: np.ndarray
+    digits: list[Digit]
+    remarks: list[str]
+
+
+def check_file(path: Path) -> None:
+    """Raise InputError for what is no ordinary file, which might never end, or is another kind."""
+    if path.exists() and not path.is_file():
+        raise InputError("not an ordinary file; give a picture")
+    with open(path, "rb") as file:
+        start = file.read(8)
+    for mark, what in ELSEWHERE.items():
+        if mark in start:
+            raise InputError(what)
+
+
+def open_picture(source: Path | BinaryIO) -> np.ndarray:
+    """A picture as (H, W, 3) uint8, upright, on white where transparent, 800 pixels a side at most.
 
     Raises InputError, without the path, if it is no sound picture or has over MAX_PIXELS pixels.
     """
     try:
+        if isinstance(source, Path):
+            check_file(source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
+            with Image.open(source, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                     raise Image.DecompressionBombError
                 image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # large JPEGs: read a fraction
-                upright = ImageOps.exif_transpose(image)
+                few: Image.Image = image
+                if max(image.size) > 5 * WORKING_SIDE:  # only some pixels, for memory's sake
+                    share = 5 * WORKING_SIDE / max(image.size)
+                    size = [max(1, round(share * side)) for side in image.size]
+                    few = image.resize(size, Image.Resampling.NEAREST)
+                if few.mode in ("L", "RGB", "RGBA"):
+                    few.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
+                upright = ImageOps.exif_transpose(few)
             if upright.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
                 grey = np.nan_to_num(np.asarray(upright, np.float32)).clip(0)
                 upright = Image.fromarray((grey * (255 / max(255, grey.max()))).astype(np.uint8))
             colours = upright.convert("RGBA")
+    except InputError:
+        raise
     except Image.DecompressionBombError:
-        raise InputError(f"has over {MAX_PIXELS:,} pixels; make it smaller") from None
+        most = f"over {MAX_PIXELS:,} pixels, or {MAX_SIDE:,} a side"
+        raise InputError(f"has {most}; make it smaller") from None
     except Exception as error:  # damaged bytes make decoders fail in a dozen ways
         reason = f"not a picture that can be read ({', '.join(FORMATS)})"
         raise InputError(getattr(error, "strerror", None) or reason) from error
     colours.thumbnail((WORKING_SIDE, WORKING_SIDE))
     white = Image.new("RGBA", colours.size, "white")
-    return Image.alpha_composite(white, colours).convert("RGB")
-
-
-def find_ink(grey: np.ndarray) -> np.ndarray:
-    """Grey values (H, W) in [0, 1] to ink (H, W) in [0, 1]: 0 = paper, 1 = a firm stroke.
-
-    Under a lamp no single grey value parts paper from ink, but paper's brightness is smooth:
-    a + bx + cy + dx^2 + exy + fy^2, fitted by least squares, first to the border and then again and
-    again to all that agrees with the fit but for noise. What does not is ink, darker than the paper
-    or lighter, whichever is more. Raises InputError if nothing stands out.
-    """
-    y, x = np.mgrid[-1 : 1 : grey.shape[0] * 1j, -1 : 1 : grey.shape[1] * 1j].astype(np.float32)
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    coarse_terms, coarse_grey = terms[::3, ::3], grey[::3, ::3]  # paper is smooth
-    paper = np.abs(coarse_terms[..., 1:3]).max(axis=-1) > 0.93  # the border
-    for _ in range(8):
-        surface, *_ = np.linalg.lstsq(coarse_terms[paper], coarse_grey[paper], rcond=None)
-        off = coarse_grey - coarse_terms @ surface
-        noise = 1.48 * float(np.median(np.abs(off[paper]))) + 1 / 255  # as a standard deviation
-        paper = np.abs(off) < 3 * noise
-    off = grey - terms @ surface
-    off *= np.sign(np.sum(off**3))
-    strongest = float(np.quantile(off, max(0, 1 - 30 / off.size)))  # no speck's
-    if strongest < max(0.05, 5 * noise):
-        raise InputError("nothing is written on it")
-    threshold = max(0.1 * strongest, 3 * noise)
-    return ((off - threshold) / max(0.8 * strongest - threshold, 0.2 * strongest)).clip(0, 1)
-
-
-def keep_large_parts(ink: np.ndarray) -> np.ndarray:
-    """Ink (H, W) without specks: connected parts below a twentieth of the largest one's area go.
-
-    On a grid of 150x150 at most, neighbours hand the higher number on until each part has one.
-    """
-    step = -(-max(ink.shape) // 150)
-    coarse = np.maximum.reduceat(ink, range(0, ink.shape[0], step), axis=0)
-    coarse = np.maximum.reduceat(coarse, range(0, ink.shape[1], step), axis=1)
-    part = np.pad(coarse > 0, 1).astype(int)
-    part *= np.arange(part.size).reshape(part.shape)
-    before = np.zeros_like(part)
-    while (part != before).any():
-        before = part.copy()
-        for direction, axis in ((-1, 0), (1, 0), (-1, 1), (1, 1)):
-            np.maximum(part, np.roll(part, direction, axis), out=part, where=part > 0)
-    area = np.bincount(part.ravel(), minlength=part.size)
-    area[0] = 0  # not a part: the paper
-    large = (area >= 0.05 * area.max())[part][1:-1, 1:-1]
-    return ink * large.repeat(step, 0).repeat(step, 1)[: ink.shape[0], : ink.shape[1]]
+    return np.asarray(Image.alpha_composite(white, colours).convert("RGB"))
 
 
 def fit(ink: np.ndarray) -> np.ndarray:
@@ -112,7 +120,56 @@ def fit(ink: np.ndarray) -> np.ndarray:
     return result
 
 
-def to_digit(picture: Image.Image) -> np.ndarray:
-    """A picture from open_picture to an image (28, 28) uint8, 0 = background, 255 = ink."""
-    grey = np.asarray(picture.convert("L"), np.float32) / 255
-    return fit(keep_large_parts(find_ink(grey)))
+def ink_of(off: np.ndarray, labels: np.ndarray, part: Part) -> np.ndarray:
+    """The ink of one part alone, in [0, 1], 1 where its pen was firm; its box and 3 pixels more."""
+    rows = slice(max(0, part.top - 3), part.bottom + 3)
+    columns = slice(max(0, part.left - 3), part.right + 3)
+    mask = np.isin(labels[rows, columns], part.labels).astype(np.uint8)
+    soft = off[rows, columns] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    firm = float(np.quantile(soft[mask > 0], 0.9))
+    return ((soft / firm - 0.2) / 0.6).clip(0, 1)
+
+
+def digits_of(ink: np.ndarray, part: Part, read: Reader | None, others: int) -> list[Digit]:
+    """The ink of one part as a digit, or as several that touch.
+
+    others: the height of the page's other digits, 0 if there are none; touching is seldom alone.
+    """
+    wide, cuts = part.width / max(part.height, 0.8 * others), [0, ink.shape[1]]
+    doubtful = 0.8 if others else 1.2
+    if read and (wide > 1.7 or (wide > doubtful and read(fit(ink)[None]).max() < SURE)):
+        cuts = cut_touching(ink, read, fit)
+    left = max(0, part.left - 3)
+    return [
+        Digit((left + a, part.top, left + b, part.bottom), fit(ink[:, a:b]))
+        for a, b in pairwise(cuts)
+    ]
+
+
+def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
+    """Every digit on a picture (H, W, 3) uint8, as the network wants it.
+
+    Where two digits may touch, `read`, images (N, 28, 28) to probabilities (N, 10), decides where
+    to part them; without it they stay together. Raises InputError if there are none, or over 60.
+    """
+    page = cut_out_sheet(picture)
+    if max(page.shape[:2]) < SMALL:
+        more = SMALL / max(page.shape[:2])
+        page = cv2.resize(page, None, fx=more, fy=more, interpolation=cv2.INTER_CUBIC)
+    off, mask = find_ink(page)
+    labels, parts = find_parts(without_rules(mask), off)
+    if not parts:
+        raise InputError("nothing is written on it")
+    groups = group(parts)
+    tallest = max(part.height for part in groups) if len(groups) > 1 else 0
+    digits = [
+        digit
+        for line in reading_order(groups)
+        for part in line
+        for digit in digits_of(ink_of(off, labels, part), part, read, tallest)
+    ]
+    if len(digits) > MAX_DIGITS:
+        raise InputError(f"over {MAX_DIGITS} digits, or none; take a picture of a part of it")
+    height, width = mask.shape
+    cut = any(min(d.box[0], d.box[1], width - d.box[2], height - d.box[3]) <= 1 for d in digits)
+    return Page(page, digits, ["touches the edge, so part of it may be missing"] if cut else [])

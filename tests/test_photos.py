@@ -1,0 +1,152 @@
+"""How well photos of handwriting are read: the generator's kinds, sheets, MNIST, reliability.
+
+Slow; `python -m pytest -m slow tests/test_photos.py -s` shows the tables.
+"""
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import picture_generator as generator
+import pytest
+from PIL import Image
+
+from src.digits.augmentation import augment
+from src.digits.data import EMBEDDED, Data, load_data
+from src.digits.pictures import find_digits, open_picture
+from src.digits.reader import Model, mean_probabilities
+from src.errors import InputError
+from src.runs.config import Config
+from src.utils import scale
+from tests.training import run_of
+
+pytestmark = pytest.mark.slow
+BEST = Config(
+    hidden=(128, 64),
+    epochs=20,
+    batch_size=32,
+    learning_rate=0.03,
+    schedule="cosine",
+    momentum=0.9,
+    nesterov=True,
+    weight_decay=1e-4,
+    preprocessing="deskew",
+    augmentation="affine_elastic",
+    augmentation_strength=0.7,
+)
+Reader = Callable[[np.ndarray], np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Data:
+    return load_data(EMBEDDED)
+
+
+@pytest.fixture(scope="module")
+def model(mnist: Data) -> Model:
+    training = Data("training images", mnist.images, mnist.labels, *[np.empty(0, int)] * 2)
+    return run_of(BEST, training)[0], "deskew"
+
+
+@pytest.fixture(scope="module")
+def read(model: Model) -> Reader:
+    return partial(mean_probabilities, [model])
+
+
+def as_file(picture: np.ndarray) -> io.BytesIO:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", compress_level=0)
+    file.seek(0)
+    return file
+
+
+def answer(picture: np.ndarray, read: Reader) -> str:
+    """The digits that are read on a picture, as predict.py would."""
+    try:
+        page = find_digits(open_picture(as_file(picture)), read)
+    except InputError:
+        return ""
+    images = np.stack([digit.image for digit in page.digits])
+    return "".join(map(str, read(images).argmax(axis=1)))
+
+
+@pytest.mark.parametrize("kinds", [generator.TUNED, generator.FRESH], ids=["tuned on", "fresh"])
+def test_a_digit_is_read_whatever_it_is_written_on(
+    kinds: dict[str, generator.Kind], read: Reader
+) -> None:
+    right = {}
+    for kind in kinds:
+        pictures = [generator.picture(kind, number) for number in range(30)]
+        right[kind] = sum(answer(picture, read) == str(digit) for picture, digit in pictures)
+        print(f"{kind:28}{right[kind]}/30")
+    print(f"all together: {sum(right.values()) / (30 * len(right)):.1%}")
+    assert sum(right.values()) >= 0.95 * 30 * len(right)
+    least = {kind: 24 if "30 degrees" in kind else 26 for kind in right}  # 80 %, 85 %
+    assert {kind: count for kind, count in right.items() if count < least[kind]} == {}
+
+
+def test_sheets_are_read_completely_in_8_of_10(read: Reader) -> None:
+    right = {}
+    for kind in [*generator.SHEETS, "touching"]:
+        sheets = [generator.sheet_picture(kind, number) for number in range(20)]
+        right[kind] = sum(answer(sheet, read) == digits for sheet, digits in sheets)
+        print(f"{kind:28}{right[kind]}/20")
+    assert right.pop("touching") >= 5  # where that is possible
+    assert min(right.values()) >= 15 and sum(right.values()) >= 0.8 * 20 * len(right)
+
+
+def test_mnist_drawn_back_as_pictures_is_read_as_well_as_the_originals(
+    mnist: Data, read: Reader
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.choice(len(mnist.test_images), 1000, replace=False)
+    right = 0
+    for image, label in zip(mnist.test_images[rows], mnist.test_labels[rows]):
+        side = int(rng.integers(100, 400))
+        width, height = map(int, rng.integers(side + 20, 900, 2))
+        page = Image.new("L", (width, height), 255)
+        digit = Image.fromarray(255 - image).resize((side, side), Image.Resampling.BICUBIC)
+        page.paste(digit, (int(rng.integers(width - side)), int(rng.integers(height - side))))
+        right += answer(np.asarray(page), read) == str(label)
+    before = np.mean(read(mnist.test_images[rows]).argmax(axis=1) == mnist.test_labels[rows])
+    print(f"{before:.1%} of the originals, {right / 1000:.1%} of the pictures")
+    assert right / 1000 >= before - 0.005
+
+
+def test_of_answers_given_with_90_to_95_percent_about_that_share_is_right(
+    mnist: Data, read: Reader
+) -> None:
+    """On distorted test images, ten draws of 1,000 so that the shares are not chance alone."""
+    rng, sure, right = np.random.default_rng(0), [], []
+    for _ in range(10):
+        rows = rng.choice(len(mnist.test_images), 1000, replace=False)
+        x = scale(mnist.test_images[rows])
+        for start in range(0, 1000, 8):  # images under one map
+            x[start : start + 8] = augment(x[start : start + 8], "affine_elastic", 1.0, rng)
+        probabilities = read(np.rint(255 * x).astype(np.uint8).reshape(-1, 28, 28))
+        sure += probabilities.max(axis=1).tolist()
+        right += (probabilities.argmax(axis=1) == mnist.test_labels[rows]).tolist()
+    edges = [0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.001]
+    for low, high in zip(edges, edges[1:]):  # noqa: RUF007
+        chosen = (np.array(sure) >= low) & (np.array(sure) < high)
+        share = np.array(right)[chosen].mean()
+        print(f"{low:4.0%} to {high:4.0%} sure: {share:.1%} of {chosen.sum():5,} right")
+        if low == 0.9:
+            assert 0.87 < share < 0.98
+
+
+def test_time_and_memory_are_reported(read: Reader, tmp_path: Path) -> None:
+    """No limit here: a busy machine says nothing about the program."""
+    resource = pytest.importorskip("resource", reason="memory is not counted on this system")
+    photo = tmp_path / "photo.jpg"
+    Image.fromarray(generator.picture("12 megapixels", 3)[0]).save(photo, quality=90)
+    started = time.perf_counter()
+    assert len(find_digits(open_picture(photo), read).digits) == 1
+    print(f"a photo of 12 megapixels: {time.perf_counter() - started:.2f} s")
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    print(f"peak memory of all these tests: {peak / 1e6:.0f} MB")
