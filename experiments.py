@@ -50,7 +50,8 @@ COSINE = {"schedule": "cosine"}
 FAST = COSINE | {"momentum": 0.9, "nesterov": True, "learning_rate": 0.03}
 DECAY = FAST | {"weight_decay": 1e-4}
 STRAIGHT = DECAY | {"preprocessing": "deskew"}
-AFFINE = STRAIGHT | {"augmentation": "affine", "augmentation_strength": 0.7}
+SIZED = STRAIGHT | {"preprocessing": "normalise"}
+AFFINE = SIZED | {"augmentation": "affine", "augmentation_strength": 0.7}
 
 HIDDEN = [[], [32], [64], [128], [128, 64], [256, 128], [512, 256], [256, 128, 64]]
 
@@ -118,7 +119,8 @@ EXPERIMENTS: dict[str, dict] = {
             "with label smoothing": FAST | {"label_smoothing": 0.05},
             "+ weight decay": DECAY,
             "+ deskewing": STRAIGHT,
-            "with shifts": STRAIGHT | {"augmentation": "shift", "augmentation_strength": 0.5},
+            "+ standard size": SIZED,
+            "with shifts": SIZED | {"augmentation": "shift", "augmentation_strength": 0.5},
             "+ affine maps": AFFINE,
             "+ elastic maps": AFFINE | {"augmentation": "affine_elastic"},
         },
@@ -129,9 +131,10 @@ EXPERIMENTS: dict[str, dict] = {
         "configurations": {
             "best": {},
             "constant rate": {"schedule": "constant"},
-            "no momentum, lr 0.1": {"momentum": 0.0, "nesterov": False, "learning_rate": 0.1},
+            "no momentum, lr 0.3": {"momentum": 0.0, "nesterov": False, "learning_rate": 0.3},
             "no weight decay": {"weight_decay": 0.0},
-            "no deskewing": {"preprocessing": "none"},
+            "deskewing alone": {"preprocessing": "deskew"},
+            "no preprocessing": {"preprocessing": "none"},
             "no elastic maps": {"augmentation": "affine"},
             "no augmentation": {"augmentation": "none"},
         },

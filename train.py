@@ -27,7 +27,7 @@ VALUES = {
     "weight_decay": 0.0,  # 1e-4 keeps weights small, which helps against overfitting
     "dropout": 0.0,  # 0.1 to 0.5 helps large networks against overfitting
     "label_smoothing": 0.0,  # 0.05 keeps the network from becoming too sure of itself
-    "preprocessing": "none",  # "deskew" straightens every digit, in training and ever after
+    "preprocessing": "none",  # "normalise" makes all digits upright and of one size, ever after
     "augmentation": "none",  # "affine_elastic" distorts the images anew in every epoch
     "augmentation_strength": 1.0,  # src/digits/augmentation.py says what 1 means
     "validation_fraction": 0.1,  # 0 trains on everything, once nothing is left to choose

@@ -16,5 +16,5 @@ def test_best_is_the_same_network_and_record_a_larger_one():
     assert list(RECIPES) == ["plain", "tuned", "best", "record"]
     assert recipe("tuned").hidden == recipe("best").hidden == recipe("plain").hidden
     assert recipe("tuned").augmentation == recipe("tuned").preprocessing == "none"
-    assert recipe("best").preprocessing == recipe("record").preprocessing == "deskew"
+    assert recipe("best").preprocessing == recipe("record").preprocessing == "normalise"
     assert recipe("record").hidden > recipe("best").hidden

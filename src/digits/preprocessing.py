@@ -17,21 +17,33 @@ def ink_mean(ink: np.ndarray, values: np.ndarray) -> np.ndarray:
     return (ink * values).sum(axis=(1, 2), keepdims=True) / total
 
 
-def deskew(images: np.ndarray) -> np.ndarray:
-    """Centre each image (N, 28, 28) uint8 and shear its slant away, by its moments.
+def straighten(images: np.ndarray, resize: bool) -> np.ndarray:
+    """Centre each image (N, 28, 28) uint8, shear its slant away and, if `resize`, fix its size.
 
-    The digit's axis leans by slant = cov(y, x) / var(y) columns per row, taken over its ink m (the
-    idea is in LeCun et al., 1998), so the new picture looks at row y + mean(y) - 13.5, column
-    x + mean(x) - 13.5 + slant (y - 13.5).
+    All by the moments of its ink m. The digit's axis leans by slant = cov(y, x) / var(y) columns a
+    row (the idea is in LeCun et al., 1998). The new picture has at (y, x) what the old one has at
+
+        row     mean(y) + h (y - 13.5)
+        column  mean(x) + w (x - 13.5) + slant h (y - 13.5)
+
+    Without resizing h = w = 1. With it, h = sd(y) / 5.5 makes all digits equally tall, and
+    w = sqrt(sd(x) / 3.4) takes their width half the way to the same: a 1 stays narrow. sd(x) is
+    taken after the slant is gone; 5.5 and 3.4 pixels are MNIST's averages.
     """
     result = np.empty_like(images)
     for start in range(0, len(images), 1000):
         m = images[start : start + 1000].astype(np.float32)
         mean_y, mean_x = ink_mean(m, ROWS), ink_mean(m, COLUMNS)
         y, x = ROWS - mean_y, COLUMNS - mean_x
-        slant = ink_mean(m, y * x) / np.maximum(ink_mean(m, y * y), np.float32(1e-6))
-        rows = ROWS - CENTRE + mean_y
-        columns = COLUMNS - CENTRE + mean_x + slant * (ROWS - CENTRE)
+        var_y = np.maximum(ink_mean(m, y * y), np.float32(1e-6))
+        slant = ink_mean(m, y * x) / var_y
+        h, w = np.float32(1), np.float32(1)
+        if resize:  # by at most a factor of 2, so that a dot stays a dot
+            sd_x = np.sqrt(ink_mean(m, (x - slant * y) ** 2))
+            h = np.clip(np.sqrt(var_y) / np.float32(5.5), 0.5, 2)
+            w = np.clip(np.sqrt(sd_x / np.float32(3.4)), 0.5, 2)
+        new_y, new_x = h * (ROWS - CENTRE), w * (COLUMNS - CENTRE)
+        rows, columns = mean_y + new_y, mean_x + new_x + slant * new_y
         flat = m.reshape(len(m), -1)
         straight = np.zeros_like(flat)
         for place, share in corners(np.broadcast_to(rows, m.shape), columns):
@@ -39,6 +51,16 @@ def deskew(images: np.ndarray) -> np.ndarray:
             straight += share.reshape(flat.shape) * found
         result[start : start + 1000] = np.rint(straight).reshape(m.shape).astype(np.uint8)
     return result
+
+
+def deskew(images: np.ndarray) -> np.ndarray:
+    """Centred and upright, (N, 28, 28) uint8 to the same."""
+    return straighten(images, resize=False)
+
+
+def normalise(images: np.ndarray) -> np.ndarray:
+    """Centred, upright and of a standard size, (N, 28, 28) uint8 to the same."""
+    return straighten(images, resize=True)
 
 
 def raw(images: np.ndarray) -> np.ndarray:
@@ -49,5 +71,6 @@ def raw(images: np.ndarray) -> np.ndarray:
 PREPROCESSING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda images: images,
     "deskew": deskew,
+    "normalise": normalise,
     "raw": raw,
 }
