@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from src.digits.augmentation import AUGMENTATIONS, affine_map, augment, elastic_map, shift_map
-from src.digits.preprocessing import PREPROCESSING, deskew
+from src.digits.preprocessing import PREPROCESSING, deskew, normalise
 from src.digits.warp import COLUMNS, ROWS, warp
 from src.utils import scale
 
@@ -239,3 +239,40 @@ def test_the_other_preprocessings(digits):
     raw = scale(PREPROCESSING["raw"](digits.images))  # as someone who forgets to scale
     np.testing.assert_allclose(raw, digits.images.reshape(600, 784), rtol=1e-6)
     assert raw.dtype == np.float32
+
+
+# -------------------------------------------------------------------------------- normalising
+
+
+def spread(image: np.ndarray) -> tuple[float, float]:
+    """The standard deviation of the ink's rows and columns."""
+    ink = image / image.sum()
+    rows, columns = np.mgrid[:28, :28]
+    down, right = (ink * rows).sum(), (ink * columns).sum()
+    sd_y = np.sqrt((ink * (rows - down) ** 2).sum())
+    return float(sd_y), float(np.sqrt((ink * (columns - right) ** 2).sum()))
+
+
+def test_normalised_digits_are_equally_tall_and_half_the_way_equally_wide(digits):
+    before = np.array([spread(image) for image in deskew(digits.images)])
+    after = np.array([spread(image) for image in normalise(digits.images)])
+    assert np.abs(after[:, 0] - 5.5).max() < 0.6
+    assert after[:, 0].std() < before[:, 0].std() / 5
+    np.testing.assert_allclose(after[:, 1], np.sqrt(3.4 * before[:, 1]), atol=0.6)
+    correlation = np.corrcoef(before[:, 1], after[:, 1])[0, 1]
+    assert correlation > 0.9  # a 1 stays narrower than a 0
+
+
+def test_normalising_a_small_bar_makes_it_twice_as_long_and_no_more():
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 12:16, 13:15] = 255  # 4 by 2: sd 1.12 and 0.5, a fifth and a seventh of the usual
+    bar = normalise(image)[0] > 127
+    assert bar.any(axis=1).sum() in (7, 8, 9)
+    assert bar.any(axis=0).sum() in (3, 4, 5)
+
+
+def test_normalising_blank_full_and_no_images():
+    blank = np.zeros((2, 28, 28), np.uint8)
+    np.testing.assert_array_equal(normalise(blank), blank)
+    assert normalise(blank[:0]).shape == (0, 28, 28)
+    assert normalise(np.full((1, 28, 28), 255, np.uint8)).dtype == np.uint8

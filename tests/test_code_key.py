@@ -23,7 +23,7 @@ MUTATIONS = {
     "src/diagnostics.py": ("z <= 0", "z < 0"),
     "src/digits/data.py": ("count * fraction", "count / fraction"),
     "src/digits/augmentation.py": ("math.radians(10)", "math.radians(11)"),
-    "src/digits/preprocessing.py": ("slant * (ROWS", "slant / (ROWS"),
+    "src/digits/preprocessing.py": ("slant * new_y", "slant / new_y"),
     "src/digits/warp.py": ("SIDE = 28", "SIDE = 29"),
     "src/runs/history.py": ("TRAIN_SAMPLE = 5000", "TRAIN_SAMPLE = 4000"),
 }
