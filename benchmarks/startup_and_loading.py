@@ -89,7 +89,7 @@ def bare_epochs(path: str, repeats: int) -> dict:
     from src.utils import batches
 
     config, data = train.Config(), load_data(EMBEDDED)
-    rows, _ = split(len(data.images), config.validation_fraction, config.seed)
+    rows, _ = split(len(data.images), config.validation_fraction, config.split_seed)
     images, labels = data.images[rows], data.labels[rows]
     network = NeuralNetwork([784, *config.hidden, 10], seed=config.seed)
     gradient, velocity = np.empty_like(network.parameters), np.zeros_like(network.parameters)
@@ -142,7 +142,7 @@ def measure_csv(csv_path: str, repeats: int) -> Iterator[dict]:
 def measure_runs(folder: str, csv_path: str, repeats: int, epochs: int) -> Iterator[dict]:
     """Whole runs of train.py beside their bare epochs, and the memory that they need."""
     whole, bare, memory = [], [], []
-    run = ["train.py", "--epochs", str(epochs), "--results", folder, "--data"]
+    run = ["train.py", "--recipe", "plain", "--epochs", str(epochs), "--results", folder, "--data"]
     for _ in range(repeats):
         seconds, megabytes = run_child([*run, str(EMBEDDED)])
         whole.append(seconds)
