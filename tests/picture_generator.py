@@ -440,16 +440,13 @@ FRESH: dict[str, Kind] = {
     "out of focus": partial(scene, blur=4),
     "whiteboard, glare": partial(scene, base=(225, 228, 232), over=glare),
     "dotted paper": partial(scene, under=dots),
-    "dark screen, toolbar": partial(scene, (240, 240, 240), base=(28, 28, 32), over=toolbar),
+    "dark screen, toolbar": partial(scene, colour=(240, 240, 240), base=(28, 28, 32), over=toolbar),
     "squares, tilted": lambda rng, digit: scene(rng, digit, under=partial(squares, slope=0.17)),
     "back shines through": partial(scene, under=other_side),
     "form field": partial(scene, under=form_field, share=(0.3, 0.5)),
     "shadow on ruled paper": partial(scene, under=notebook, over=shadow),
     "orange crayon": partial(scene, colour=(240, 150, 60), noise=6),
 }
-FRESH["dark screen, toolbar"] = lambda rng, digit: scene(
-    rng, digit, (240, 240, 240), (28, 28, 32), over=toolbar
-)
 KINDS = TUNED | FRESH
 
 
@@ -504,6 +501,7 @@ SHEETS: dict[str, Callable[[Rng, list[int]], Array]] = {
     "three lines, ruled": partial(sheet, lines=3, under=notebook),
     "close together": partial(sheet, apart=(0.06, 0.2)),
     "turned by 10 degrees": partial(sheet, lines=2, turn=10),
+    "turned by 20 degrees": partial(sheet, lines=2, turn=20),
     "on a dark table": partial(sheet, lines=2, table=True),
 }
 TOUCHING = partial(sheet, apart=(-0.1, 0.02))

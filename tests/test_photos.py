@@ -4,6 +4,7 @@ Slow; `python -m pytest -m slow tests/test_photos.py -s` shows the tables.
 """
 
 import io
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,28 +17,17 @@ import pytest
 from PIL import Image
 
 from src.digits.augmentation import augment
-from src.digits.data import EMBEDDED, Data, load_data
+from src.digits.data import EMBEDDED, ROOT, Data, load_data
 from src.digits.pictures import find_digits, open_picture
 from src.digits.reader import Model, mean_probabilities
 from src.errors import InputError
-from src.runs.config import Config
+from src.network_file import save_network
+from src.runs.recipes import recipe
 from src.utils import scale
 from tests.training import run_of
 
 pytestmark = pytest.mark.slow
-BEST = Config(
-    hidden=(128, 64),
-    epochs=20,
-    batch_size=32,
-    learning_rate=0.03,
-    schedule="cosine",
-    momentum=0.9,
-    nesterov=True,
-    weight_decay=1e-4,
-    preprocessing="deskew",
-    augmentation="affine_elastic",
-    augmentation_strength=0.7,
-)
+BEST = recipe("best")
 Reader = Callable[[np.ndarray], np.ndarray]
 
 
@@ -49,7 +39,7 @@ def mnist() -> Data:
 @pytest.fixture(scope="module")
 def model(mnist: Data) -> Model:
     training = Data("training images", mnist.images, mnist.labels, *[np.empty(0, int)] * 2)
-    return run_of(BEST, training)[0], "deskew"
+    return run_of(BEST, training)[0], BEST.preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -139,14 +129,19 @@ def test_of_answers_given_with_90_to_95_percent_about_that_share_is_right(
             assert 0.87 < share < 0.98
 
 
-def test_time_and_memory_are_reported(read: Reader, tmp_path: Path) -> None:
+def test_time_and_memory_are_reported(model: Model, tmp_path: Path) -> None:
     """No limit here: a busy machine says nothing about the program."""
     resource = pytest.importorskip("resource", reason="memory is not counted on this system")
-    photo = tmp_path / "photo.jpg"
+    photo, network = tmp_path / "photo.jpg", tmp_path / "network.npz"
     Image.fromarray(generator.picture("12 megapixels", 3)[0]).save(photo, quality=90)
+    save_network(network, model[0], {"preprocessing": model[1]})
     started = time.perf_counter()
-    assert len(find_digits(open_picture(photo), read).digits) == 1
+    find_digits(open_picture(photo), partial(mean_probabilities, [model]))
     print(f"a photo of 12 megapixels: {time.perf_counter() - started:.2f} s")
+    out = tmp_path / "predictions.png"
+    command = [sys.executable, ROOT / "predict.py", photo, "--model", network, "--out", out]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[1].startswith("photo.jpg: 3 (")
     unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    print(f"peak memory of all these tests: {peak / 1e6:.0f} MB")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    print(f"peak memory of predict.py: {peak / 1e6:.0f} MB")

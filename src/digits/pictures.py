@@ -16,12 +16,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from src.digits.ink import cut_out_sheet, find_ink, without_rules
-from src.digits.strokes import Part, cut_touching, find_parts, group, reading_order
+from src.digits.strokes import Part, cut_touching, find_parts, group, reading_order, slope
 from src.errors import InputError
 
 Reader = Callable[[np.ndarray], np.ndarray]
 MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
 MAX_DIGITS = 60
+SLOPE = 6  # degrees from which on a sheet is turned straight; its order of reading needs that
 SURE = 0.9  # a probability from which on one answer is taken to be one digit
 WORKING_SIDE, SMALL = 800, 250  # pixels: the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
@@ -146,6 +147,24 @@ def digits_of(ink: np.ndarray, part: Part, read: Reader | None, others: int) -> 
     ]
 
 
+def turned(page: np.ndarray, degrees: float) -> np.ndarray:
+    """The page (H, W, 3) turned anticlockwise, on a canvas that holds it, its edges continued."""
+    old = np.array(page.shape[1::-1])
+    matrix = cv2.getRotationMatrix2D((old / 2).tolist(), degrees, 1)
+    new = np.rint(np.abs(matrix[:, :2]) @ old).astype(int)
+    matrix[:, 2] += (new - old) / 2
+    return cv2.warpAffine(page, matrix, new.tolist(), borderMode=cv2.BORDER_REPLICATE)
+
+
+def find_groups(page: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Part]]:
+    """Strength and labels (H, W) of the ink on a page (H, W, 3), and its digits as parts."""
+    off, mask = find_ink(page)
+    labels, parts = find_parts(without_rules(mask), off)
+    if not parts:
+        raise InputError("nothing is written on it")
+    return off, labels, group(parts)
+
+
 def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
     """Every digit on a picture (H, W, 3) uint8, as the network wants it.
 
@@ -156,11 +175,10 @@ def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
     if max(page.shape[:2]) < SMALL:
         more = SMALL / max(page.shape[:2])
         page = cv2.resize(page, None, fx=more, fy=more, interpolation=cv2.INTER_CUBIC)
-    off, mask = find_ink(page)
-    labels, parts = find_parts(without_rules(mask), off)
-    if not parts:
-        raise InputError("nothing is written on it")
-    groups = group(parts)
+    off, labels, groups = find_groups(page)
+    if abs(slope(groups)) > SLOPE:
+        page = turned(page, slope(groups))
+        off, labels, groups = find_groups(page)
     tallest = max(part.height for part in groups) if len(groups) > 1 else 0
     digits = [
         digit
@@ -170,6 +188,6 @@ def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
     ]
     if len(digits) > MAX_DIGITS:
         raise InputError(f"over {MAX_DIGITS} digits, or none; take a picture of a part of it")
-    height, width = mask.shape
+    height, width = off.shape
     cut = any(min(d.box[0], d.box[1], width - d.box[2], height - d.box[3]) <= 1 for d in digits)
     return Page(page, digits, ["touches the edge, so part of it may be missing"] if cut else [])

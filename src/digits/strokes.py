@@ -1,5 +1,6 @@
 """Which strokes make up which digit: parts of ink to digits, in lines, in reading order."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -100,6 +101,24 @@ def group(parts: list[Part]) -> list[Part]:
         else:
             together.append(digit)
     return together
+
+
+def slope(digits: list[Part]) -> float:
+    """Degrees by which lines of digits fall to the right: the median way to the next digit."""
+    angles = []
+    for digit in digits:
+        ways = [
+            (
+                (b.left + b.right - digit.left - digit.right),
+                (b.top + b.bottom - digit.top - digit.bottom),
+            )
+            for b in digits
+        ]
+        ways = [(x, y) for x, y in ways if x > abs(y)]
+        if ways:
+            x, y = min(ways, key=lambda way: math.hypot(*way))
+            angles.append(math.degrees(math.atan2(y, x)))
+    return float(np.median(angles)) if len(angles) > 2 else 0.0
 
 
 def reading_order(digits: list[Part]) -> list[list[Part]]:

@@ -64,7 +64,9 @@ class Config:
         0.0, 0, 0.9, "the share of each target spread over all classes; 0.05 is typical"
     )
     preprocessing: str = choice(
-        "none", list(PREPROCESSING), "what is done once to every image; deskew straightens it, normalise also sizes it"
+        "none",
+        list(PREPROCESSING),
+        "what is done once to every image; deskew straightens it, normalise also sizes it",
     )
     augmentation: str = choice(
         "none", ["none", *AUGMENTATIONS], "how training images are distorted, anew every epoch"
