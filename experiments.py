@@ -161,7 +161,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 import src
@@ -177,6 +176,7 @@ from src.runs.folder import identity, run_name
 from src.runs.history import follow, prepare, summarise
 from src.runs.report import Results, to_draw, write_tables
 from src.runs.sweep import Due, Wanted, sweep
+from src.runs.workers import jobs_possible
 from src.script import ArgumentParser, run_script, whole_number
 from train import train
 
@@ -226,7 +226,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="instead of each configuration's own number")
     seeds = whole_number(1, 1000)
     parser.add_argument("--seeds", type=seeds, default=3, help="runs a configuration, default 3")
-    jobs = {"type": whole_number(1, 1000), "default": joblib.cpu_count()}
+    jobs = {"type": whole_number(1, 1000), "default": jobs_possible()}
     parser.add_argument("--jobs", **jobs, help="runs at a time, default: one for each core")
     parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
     parser.add_argument("--fresh", action="store_true", help="train again what is finished")

@@ -2,6 +2,9 @@
 
 It knows nothing of networks. The code of this project travels to the workers by value, so that
 what runs there is what was loaded here, whatever has been edited since; so do the arrays.
+
+joblib's processes were tried: a stop while they start could hang, and a worker that is killed takes
+all others with it. Pipes to plain processes need no shared memory, and end when we end.
 """
 
 import collections
