@@ -14,7 +14,7 @@ from src.start import start
 start(__name__)  # before NumPy is imported: one BLAS thread
 
 from src.initializers import INITIALIZERS
-from src.runs.experiment import configurations, grid
+from src.runs.experiment import check_entry, configurations, grid
 
 # ---- The questions you edit.
 
@@ -220,14 +220,13 @@ def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", default=[next(iter(EXPERIMENTS))], metavar="NAME")
+    parser.add_argument("names", nargs="*", default=list(EXPERIMENTS)[:1], metavar="NAME")
     parser.add_argument("--list", action="store_true", help="the experiments and their questions")
     parser.add_argument("--data", help="a Kaggle CSV (also .gz, .zip) or an .npz like MNIST's")
     parser.add_argument("--epochs", type=int, help="instead of each configuration's own number")
-    seeds = whole_number(1, 1000)
-    parser.add_argument("--seeds", type=seeds, default=3, help="runs a configuration, default 3")
-    jobs = {"type": whole_number(1, 1000), "default": jobs_possible()}
-    parser.add_argument("--jobs", **jobs, help="runs at a time, default: one for each core")
+    number, cores = whole_number(1, 1000), jobs_possible()
+    parser.add_argument("--seeds", type=number, default=3, help="runs a configuration, default 3")
+    parser.add_argument("--jobs", type=number, default=cores, help="runs at a time, default: cores")
     parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
     parser.add_argument("--fresh", action="store_true", help="train again what is finished")
     parser.add_argument("--scheduler", help="a Dask scheduler, such as tcp://host:8786")
@@ -238,6 +237,7 @@ def main() -> int:
     arguments = parse_arguments()
     if arguments.list:
         for name, experiment in EXPERIMENTS.items():
+            check_entry(experiment, f"experiment {name!r}")
             count = len(experiment["configurations"])
             print(f"{name:15} {experiment['question']} ({count} configurations)")
         return 0

@@ -149,7 +149,11 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse_arguments()
-    start_from = recipe(arguments.recipe) if arguments.recipe else Config().with_(**VALUES)
+    start_from = (
+        recipe(arguments.recipe)
+        if arguments.recipe
+        else Config().with_(**{str(name): value for name, value in VALUES.items()})
+    )
     config = start_from.with_(**given_flags(arguments))
     folder = arguments.results / "train"
     data = load_data(arguments.data)
@@ -175,10 +179,10 @@ def train_and_save(config: Config, data: Data, folder: Path, film: bool) -> int:
         for warning in set(warnings_about(row)) - said:
             print(f"warning: {warning}", file=sys.stderr)
             said.add(warning)
-        if not film:
-            snapshots.clear()  # the last epoch is enough to go back to
         snapshots[row["epoch"]] = network.parameters.copy()
         history.append(row)
+        if not film:  # the last epoch is enough to go back to
+            snapshots.pop(row["epoch"] - 1, None)
 
     status = 0
     try:

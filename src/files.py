@@ -145,6 +145,8 @@ def write_json(path: Path, content: dict) -> None:
 
 def make_writable(folder: Path) -> None:
     """Make a folder; better to fail here than after the training. OSError or InputError."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; choose another with --results")
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise InputError(f"{folder}: cannot be written to; choose another with --results")

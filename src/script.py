@@ -70,7 +70,11 @@ class Patient:
         return getattr(self.stream, name)
 
 
+stops: list[None] = []  # grows with every signal to stop
+
+
 def interrupt() -> NoReturn:
+    stops.append(None)
     raise KeyboardInterrupt
 
 
@@ -93,6 +97,11 @@ def run_script(main: Callable[[], int | None]) -> NoReturn:
         status = failed(f"out of memory: {error}")
     except KeyboardInterrupt as stopped:
         print(f"\n{one_line(str(stopped)) or 'stopped'}", file=sys.stderr)
+        status = 130
+    except Exception:
+        if not stops:
+            raise
+        print("\nstopped", file=sys.stderr)  # in C code, which made another error of it
         status = 130
     on_stop(end_now)
     sys.exit(status)

@@ -130,6 +130,7 @@ def test_followed_through_tables_classes_and_imports_inside_functions(tmp_path: 
     assert after(table, "used(): return 1", "used(): return 3") != start
     assert after(table, "unused(): return 1", "unused(): return 3") == start
     assert after(table, "TABLE['b'] = 2", "TABLE['b'] = 3") != start
+    assert after(table, "TABLE['b'] = 2", "TABLE['b'] = 2\nTABLE['b'] = 2") != start
     assert after(main, "x: int = 1", "x: int = 2") != start
     assert after(main, "x: int = 1", "x: float = 1") == start
     assert after(main, "-> int", "-> float") == start

@@ -62,6 +62,9 @@ def test_a_grid_makes_all_combinations() -> None:
     ]
     assert what_differs(both) == ["hidden", "learning_rate"]
     assert list(grid(activation=["relu", "tanh"])) == ["relu", "tanh"]
+    assert len(grid(learning_rate=[0.1234567, 0.1234568])) == 2
+    assert list(grid(hidden=128)) == ["hidden 128"]  # refused later, in one line
+    assert list(grid(hidden=[None])) == ["hidden None"]
 
 
 def test_a_rising_series_of_one_number_is_ordered() -> None:
@@ -83,6 +86,7 @@ def entry(**changes: object) -> dict:
         (entry(configurations=[1]), "needs a question, and configurations"),
         (entry(configurations={"a": 3}), "configuration 'a': give a dict of changes"),
         (entry(configurations={"a": {"recipe": "bset"}}), "'a': there is no recipe 'bset'"),
+        (entry(configurations={"a": {"recipe": ["best"]}}), "'a': there is no recipe"),
         (entry(configurations={"a": {"learn_rate": 1}}), "'a': there is no hyperparameter"),
         (entry(configurations={"a": {3: 1}}), "'a': there is no hyperparameter '3'"),
         (entry(configurations={"a": {"epochs": 0}}), "'a': epochs = 0"),
@@ -94,6 +98,7 @@ def entry(**changes: object) -> dict:
         (entry(score_test="yes"), "score_test is True or False"),
         (entry(answer="grid"), "a grid needs two hyperparameters"),
         (entry(configurations={"a/b": {}, "a_b": {}}), "the same file name"),
+        (entry(configurations={"aaa": {}, "AAA": {}}), "the same file name"),
         (entry(configurations={"x" * 260: {}}), "longer than 40"),
         (entry(configurations={3: {}}), "label 3 is not"),
         (entry(configurations={"": {}}), "label '' is not"),

@@ -154,8 +154,13 @@ def test_a_failed_configuration_is_reported_and_the_others_go_on(
     assert (calm["runs"], calm["failed"]) == ("2", "")
     assert wild["runs"] == "0" and "no longer finite" in wild["failed"]
     assert "2 of 2 runs failed: epoch 1" in finished.stdout
+    for left in ("curves.csv", "answer.png", "curves_old.png", "notes.png"):
+        (results / "expected").mkdir(exist_ok=True)
+        (results / "expected" / left).write_text("of an earlier table")
     expected = run(results, small_npz, "expected", "--seeds", "2", "--epochs", "3")
     assert expected.returncode == 0, expected.stderr
+    left = {path.name for path in (results / "expected").iterdir()}
+    assert left == {"summary.csv", "summary.txt", "notes.png"}
 
 
 def test_each_answer_has_its_figure_and_runs_are_shared(small_npz: Path, tmp_path: Path) -> None:

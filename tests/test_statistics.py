@@ -76,6 +76,13 @@ def test_one_configuration_whose_seeds_disagree_wildly_neither_blinds_nor_fools(
     assert np.isnan(verdict.noise["wild"])
 
 
+def test_configurations_stuck_at_guessing_do_not_make_the_others_wild():
+    stuck = {0: 11.0, 1: 11.0, 2: 11.0}
+    verdict = compare({"a": stuck, "b": stuck, "learns": {0: 88.0, 1: 87.5, 2: 88.4}})
+    assert (verdict.best, verdict.wild) == ("learns", [])
+    assert real(verdict) == ["a", "b"]
+
+
 def test_failed_seeds_are_left_out_by_seed_and_not_by_position():
     rng = np.random.default_rng(0)
     seed_effect = {0: 0.0, 1: 3.0, 2: -2.0}

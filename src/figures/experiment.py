@@ -8,6 +8,8 @@ from src.figures.answers import plot_cost, plot_grid, plot_ranking, plot_signal
 from src.figures.curves import plot_comparison, plot_curves
 from src.figures.style import architecture
 
+OURS = ("answer.", "comparison.", "curves_", "signal.")  # how the names of these figures begin
+
 
 def draw_experiment(
     folder: Path,
@@ -28,17 +30,17 @@ def draw_experiment(
     metrics = {label: one["metrics"] for label, one in configurations.items()}
     failed = {label: one["failed"] for label, one in configurations.items() if one["failed"]}
     every = [each for runs in metrics.values() for each in runs]
-    if not every:
-        return
-    sample = max(each["measured_training_images"] for each in every)
-    written = {"comparison.png", "answer.png"}
-    plot_comparison(folder / "comparison.png", question, histories, failed, ordered, sample)
-    if answer == "grid" and cells:
-        plot_grid(folder / "answer.png", question, **cells)
-    else:
-        plot = plot_cost if answer == "cost" else plot_ranking
-        plot(folder / "answer.png", question, metrics, failed, ordered)
-    if signal:
+    written = set()
+    if every:
+        sample = max(each["measured_training_images"] for each in every)
+        plot_comparison(folder / "comparison.png", question, histories, failed, ordered, sample)
+        if answer == "grid" and cells:
+            plot_grid(folder / "answer.png", question, **cells)
+        else:
+            plot = plot_cost if answer == "cost" else plot_ranking
+            plot(folder / "answer.png", question, metrics, failed, ordered)
+        written = {"comparison.png", "answer.png"}
+    if every and signal:
         plot_signal(folder / "signal.png", f"{question}: before training", signal)
         written.add("signal.png")
     for label, one in configurations.items():
@@ -46,7 +48,7 @@ def draw_experiment(
             plot_curves(folder / one["file"], curve_title(label, one), one["histories"], sample)
             written.add(one["file"])
     for old in folder.glob("*.png"):
-        if old.name not in written and old.name.startswith(("curves_", "signal")):
+        if old.name not in written and old.name.startswith(OURS):
             old.unlink()
 
 

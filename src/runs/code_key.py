@@ -26,7 +26,7 @@ def code_key(function: Callable, root: Path) -> str:
             modules[path] = definitions(path, root)
         names = list(modules[path]) if name == "*" else [name]
         nodes = [node for each in names for node in modules[path].get(each, [])]
-        found[place] = sorted({ast.unparse(n) for n in nodes if isinstance(n, ast.AST)})
+        found[place] = [ast.unparse(node) for node in nodes if isinstance(node, ast.AST)]
         for node in nodes:
             if isinstance(node, tuple):  # an import: the file, and the name there
                 todo.append(node)

@@ -159,8 +159,8 @@ def given_flags(arguments: argparse.Namespace) -> dict[str, object]:
     given = {name: getattr(arguments, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     if "hidden" in given:  # 256,128 or 256 128 or none
-        words = ",".join(given["hidden"]).split(",")
-        words = [word.strip() for word in words if word.strip() not in ("", "none")]
+        words = [word for part in given["hidden"] for word in part.removesuffix(",").split(",")]
+        words = [] if words == ["none"] else words
         if not all(word.isascii() and word.isdigit() for word in words):
             raise InputError(f"--hidden {' '.join(words)}: give sizes such as 256,128, or none")
         given["hidden"] = tuple(map(int, words))

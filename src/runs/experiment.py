@@ -17,9 +17,10 @@ def grid(**values: list) -> dict[str, dict]:
 
     grid(learning_rate=[0.03, 0.1], batch_size=[32, 64]) makes four configurations.
     """
+    lists = [value if isinstance(value, list) else [value] for value in values.values()]
     return {
         ", ".join(map(value_text, values, combination)): dict(zip(values, combination))
-        for combination in itertools.product(*values.values())
+        for combination in itertools.product(*lists)
     }
 
 
@@ -27,7 +28,7 @@ def value_text(name: str, value: object) -> str:
     """A hyperparameter in a label: relu, batch_size 32, 128-64, none."""
     if isinstance(value, (list, tuple)):
         return "-".join(map(str, value)) or "none"
-    return value if isinstance(value, str) else f"{name} {value:g}"
+    return value if isinstance(value, str) else f"{name} {value}"
 
 
 def configurations(
@@ -60,7 +61,7 @@ def configurations(
             found[label] = [config.with_(seed=config.seed + number) for number in range(seeds)]
         except InputError as error:
             raise InputError(f"{where}, configuration {label!r}: {error}") from None
-    if len({file_name(label) for label in found}) < len(found):
+    if len({file_name(label).lower() for label in found}) < len(found):
         raise InputError(f"{where}: two labels would give the same file name")
     if experiment.get("answer") == "grid" and len(what_differs(found)) != 2:
         raise InputError(f"{where}: a grid needs two hyperparameters that differ")

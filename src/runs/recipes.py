@@ -47,6 +47,6 @@ RECIPES["record"] = RECIPES["best"] | {
 
 def recipe(name: str) -> Config:
     """The config of a recipe. An unknown name raises InputError."""
-    if name not in RECIPES:
+    if name not in list(RECIPES):  # a list, because a table may hold anything
         raise InputError(f"there is no recipe {name!r}; there are: {', '.join(RECIPES)}")
     return Config().with_(**RECIPES[name])

@@ -181,6 +181,7 @@ def write_tables(folder: Path, question: str, results: Results) -> None:
     lines = [question, "", *table_lines(rows), "", *verdict_lines(results)]
     with replacing(folder / "summary.csv") as path:
         write_csv(path, rows, list(rows[0]))
+    (folder / "curves.csv").unlink(missing_ok=True)  # of an earlier table, if no run finished
     if curves:
         with replacing(folder / "curves.csv") as path:
             write_csv(path, curves, list(curves[0]))

@@ -83,7 +83,8 @@ def wild_ones(values: dict[str, dict[int, float]]) -> list[str]:
         for label, seeds in values.items()
         if len(seeds) > 1
     }
-    usual = np.median(list(spreads.values())) if len(spreads) > 2 else np.inf
+    moving = [spread for spread in spreads.values() if spread > 0]  # stuck ones tell nothing
+    usual = np.median(moving) if len(moving) > 2 else np.inf
     return [label for label, spread in spreads.items() if spread > WILD * usual]
 
 
