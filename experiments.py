@@ -220,16 +220,17 @@ def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", default=list(EXPERIMENTS)[:1], metavar="NAME")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: the first")
     parser.add_argument("--list", action="store_true", help="the experiments and their questions")
     parser.add_argument("--data", help="a Kaggle CSV (also .gz, .zip) or an .npz like MNIST's")
-    parser.add_argument("--epochs", type=int, help="instead of each configuration's own number")
-    number, cores = whole_number(1, 1000), jobs_possible()
-    parser.add_argument("--seeds", type=number, default=3, help="runs a configuration, default 3")
-    parser.add_argument("--jobs", type=number, default=cores, help="runs at a time, default: cores")
+    parser.add_argument("--epochs", type=int, help="epochs of every configuration")
+    number = whole_number(1, 1000)
+    parser.add_argument("--seeds", type=number, help="runs per configuration (default: 3)")
+    parser.add_argument("--jobs", type=number, help="runs at a time (default: one per core)")
     parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
-    parser.add_argument("--fresh", action="store_true", help="train again what is finished")
+    parser.add_argument("--fresh", action="store_true", help="repeat finished runs")
     parser.add_argument("--scheduler", help="a Dask scheduler, such as tcp://host:8786")
+    parser.set_defaults(names=list(EXPERIMENTS)[:1], seeds=3, jobs=jobs_possible())
     return parser.parse_args()
 
 

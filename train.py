@@ -27,7 +27,7 @@ VALUES = {
     "weight_decay": 0.0,  # 1e-4 keeps weights small, which helps against overfitting
     "dropout": 0.0,  # 0.1 to 0.5 helps large networks against overfitting
     "label_smoothing": 0.0,  # 0.05 keeps the network from becoming too sure of itself
-    "preprocessing": "none",  # "normalise" makes all digits upright and of one size, ever after
+    "preprocessing": "none",  # "normalise" makes all digits upright and of one size
     "augmentation": "none",  # "affine_elastic" distorts the images anew in every epoch
     "augmentation_strength": 1.0,  # src/digits/augmentation.py says what 1 means
     "validation_fraction": 0.1,  # 0 trains on everything, once nothing is left to choose
@@ -75,7 +75,7 @@ def training_step(
     config: Config,
     rng: np.random.Generator,
 ) -> float:
-    """All that learning is: forward, loss, backward, update. x (B, 784), labels (B,).
+    """One step of learning: forward, loss, backward, update. x (B, 784), labels (B,).
 
     gradient and velocity (P,) are overwritten. Returns the loss before the update.
     """
@@ -140,9 +140,9 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", help="a Kaggle CSV (also .gz, .zip) or an .npz like MNIST's")
-    parser.add_argument("--recipe", choices=RECIPES, help="start from it, not from the values")
+    parser.add_argument("--recipe", choices=RECIPES, help="start from it instead of the values")
     parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
-    parser.add_argument("--film", action="store_true", help="also draw the learning, and a GIF")
+    parser.add_argument("--film", action="store_true", help="also draw how the network learns")
     add_flags(parser, VALUES)
     return parser.parse_args()
 

@@ -35,7 +35,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 
 def sigmoid_derivative(z: np.ndarray) -> np.ndarray:
-    """s (1 - s) with s = sigmoid(z): at most 1/4, the reason deep sigmoid networks learn slowly."""
+    """s (1 - s) with s = sigmoid(z): at most 1/4, one reason deep sigmoid networks learn slowly."""
     s = sigmoid(z)
     return s * (1 - s)
 

@@ -41,7 +41,7 @@ def standard_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> np.n
 
 
 def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
-    """All zero. For comparison only: hidden units all stay alike, so nothing is ever learned."""
+    """All zero. For comparison only: units stay alike, and only the output biases learn."""
     return np.zeros((fan_in, fan_out))
 
 

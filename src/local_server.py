@@ -34,7 +34,7 @@ class LocalServer(socketserver.ThreadingTCPServer):
     """Serves on 127.0.0.1, to whoever knows the token in `url`, these files and actions only.
 
     files: name to path; actions: (method, name) to function. Port 0 stands for a free one. Raises
-    InputError if the port cannot be had.
+    InputError if the port cannot be opened.
     """
 
     daemon_threads = True  # Ctrl-C does not wait for open connections
@@ -48,7 +48,7 @@ class LocalServer(socketserver.ThreadingTCPServer):
         try:
             super().__init__(("127.0.0.1", port), Handler)
         except OSError as error:
-            why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error})"
+            why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be opened ({error})"
             raise InputError(f"port {port} {why}; choose another with --port") from error
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/{self.token}/"

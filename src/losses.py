@@ -16,7 +16,7 @@ def cross_entropy(
 
         log p_k = z_k - log sum_j exp(z_j)   so   L = 1/N sum_n (log sum_j exp(z_j) - sum_k t_k z_k)
 
-    and, because d/dz_k of log sum_j exp(z_j) is just p_k, everything collapses to
+    and, because d/dz_k of log sum_j exp(z_j) is just p_k, the gradient is
 
         dL/dz = (p - t) / N
 

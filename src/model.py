@@ -101,7 +101,7 @@ class NeuralNetwork:
             a, _, _ = cache[layer]
             np.matmul(a.T, dz, out=d_weights[layer])
             dz.sum(axis=0, out=d_biases[layer])
-            if layer > 0:  # da of the image nobody needs
+            if layer > 0:  # the first layer's da is not needed
                 _, z, keep = cache[layer - 1]
                 dz = dz @ self.weights[layer].T
                 dz *= derivative(z)

@@ -1,4 +1,4 @@
-"""The optimizer: walk downhill along the gradient, in whole-vector lines for any architecture."""
+"""The optimizer: step against the gradient, in whole-vector lines for any architecture."""
 
 import math
 
@@ -32,7 +32,7 @@ def sgd_step(
         nesterov  v <- mu (v - lr g);  p <- p + v - lr g          (Nesterov, 1983)
 
     Decay adds the gradient of weight_decay / 2 * |W|^2, which draws the weights, the first
-    `weight_count` entries, towards 0. The biases after them multiply nothing; they are free.
+    `weight_count` entries, towards 0. The biases after them are not decayed.
 
     Nesterov's gradient belongs to the point where the velocity is about to lead. Written as above,
     p is that look-ahead point (Bengio et al., 2013), and v the part of the velocity that is left.

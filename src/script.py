@@ -87,7 +87,7 @@ def run_script(main: Callable[[], int | None]) -> NoReturn:
         status = main() or 0
         out.flush()
         if out.failure and not isinstance(out.failure, BrokenPipeError):  # a full disk, say
-            status = failed(f"not all could be printed: {out.failure.strerror}")
+            status = failed(f"some output could not be printed: {out.failure.strerror}")
     except InputError as error:
         status = failed(error)
     except OSError as error:

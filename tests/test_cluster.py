@@ -223,7 +223,7 @@ def test_a_task_that_kills_every_worker_fails_and_the_others_go_on(cluster: Clus
 
 def test_all_workers_lost(cluster: Cluster) -> None:
     found = {}
-    with pytest.raises(InputError, match="there are no workers"):
+    with pytest.raises(InputError, match="no workers are connected"):
         for key, result in on(cluster.address, nap, naps(50, 0.5)):
             found[key] = result
             if len(found) == 2:
@@ -247,7 +247,7 @@ def test_the_scheduler_lost(cluster: Cluster) -> None:
 
 def test_a_cluster_without_workers(empty_cluster: Cluster) -> None:
     empty_cluster.wait_for_workers(0)
-    with pytest.raises(InputError, match="there are no workers; start some"):
+    with pytest.raises(InputError, match="no workers are connected; start some"):
         list(on(empty_cluster.address, nap, naps(2, 0)))
 
 

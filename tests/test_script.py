@@ -154,7 +154,9 @@ def test_a_full_disk_for_what_is_printed_is_said_at_the_end(script, tmp_path: Pa
     ended = run([*script(FINISHES), str(tmp_path / "done")], '"$@" >/dev/full')
     assert (tmp_path / "done").read_text() == "finished"
     assert ended.returncode == 2
-    assert ended.stderr.splitlines()[-1].startswith("error: not all could be printed: No space")
+    assert ended.stderr.splitlines()[-1].startswith(
+        "error: some output could not be printed: No space"
+    )
 
 
 @POSIX

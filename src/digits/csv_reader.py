@@ -167,7 +167,7 @@ def place_columns(path: Path, names: list[str]) -> tuple[int | None, list[int]]:
     for place, name in enumerate(names):
         if name in places or name not in known:
             what = f"is not known; expected label,{wanted[0]},...,{wanted[-1]}"
-            what = "stands there twice" if name in places else what
+            what = "appears twice" if name in places else what
             raise InputError(f"{path}: column {place + 1}, {name[:20]!r}, {what}")
         places[name] = place
     missing = [name for name in wanted if name not in places]

@@ -1,4 +1,4 @@
-"""Preprocessing: what is done once to every image, in training and ever after.
+"""Preprocessing: what is done once to every image, in training and in prediction.
 
 Whatever the network reads later has to be preprocessed as its training images were, so the name of
 the preprocessing is saved with the network.

@@ -41,7 +41,7 @@ def on_cluster(
                 if client.scheduler_info()["workers"]:
                     seen = time.monotonic()
             if time.monotonic() - seen > WAIT_SECONDS:
-                raise InputError(f"--scheduler {scheduler}: there are no workers; start some")
+                raise InputError(f"--scheduler {scheduler}: no workers are connected; start some")
 
         try:
             with in_one_line(scheduler):

@@ -127,7 +127,9 @@ def checked_layers(hidden: object) -> tuple[int, ...]:
     if len(sizes) > 100 or not all(is_number(n, 1, 10_000, True) for n in sizes):
         raise InputError(f"hidden = {sizes}: give up to 100 whole numbers from 1 to 10,000")
     if count_parameters([784, *map(int, sizes), 10]) > MAX_PARAMETERS:
-        raise InputError(f"hidden = {sizes}: makes more than {MAX_PARAMETERS:,} parameters")
+        raise InputError(
+            f"hidden = {sizes}: makes more than {MAX_PARAMETERS:,} parameters; give smaller layers"
+        )
     return tuple(map(int, sizes))
 
 

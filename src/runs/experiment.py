@@ -46,7 +46,7 @@ def configurations(
     found = {}
     for label, changes in experiment["configurations"].items():
         if not isinstance(label, str) or not label.isprintable() or not label.strip():
-            raise InputError(f"{where}: the label {label!r} is not a line of text")
+            raise InputError(f"{where}: the label {label!r} has to be one line of printable text")
         if len(label) > LONGEST_LABEL:
             raise InputError(
                 f"{where}: the label {label[:20]!r}... is longer than {LONGEST_LABEL} characters"
@@ -62,7 +62,7 @@ def configurations(
         except InputError as error:
             raise InputError(f"{where}, configuration {label!r}: {error}") from None
     if len({file_name(label).lower() for label in found}) < len(found):
-        raise InputError(f"{where}: two labels would give the same file name")
+        raise InputError(f"{where}: two labels would give the same file name; change one")
     if experiment.get("answer") == "grid" and len(what_differs(found)) != 2:
         raise InputError(f"{where}: a grid needs two hyperparameters that differ")
     return found
@@ -81,13 +81,13 @@ def check_entry(experiment: object, where: str) -> None:
     if not changes_of:
         raise InputError(f"{where}: has no configurations")
     if experiment.get("answer", "ranking") not in ANSWERS:
-        raise InputError(f"{where}: answer is one of {', '.join(ANSWERS)}")
+        raise InputError(f"{where}: answer has to be one of {', '.join(ANSWERS)}")
     if experiment.get("failures", "unexpected") not in ("expected", "unexpected"):
-        raise InputError(f"{where}: failures is expected or unexpected")
+        raise InputError(f"{where}: failures has to be 'expected' or 'unexpected'")
     if experiment.get("score_test", False) not in (True, False):
-        raise InputError(f"{where}: score_test is True or False")
+        raise InputError(f"{where}: score_test has to be True or False")
     if not isinstance(experiment.get("baseline", {}), dict):
-        raise InputError(f"{where}: baseline is a dict of changes")
+        raise InputError(f"{where}: baseline has to be a dict of changes")
 
 
 def changed(config: Config, changes: dict) -> Config:

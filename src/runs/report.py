@@ -14,8 +14,8 @@ from src.runs.history import HISTORY_COLUMNS
 from src.runs.statistics import Verdict, compare
 
 RULE = (
-    "Noise: equal configurations lie no further apart than that in 19 of 20 experiments "
-    "(studentised range, one standard deviation for all runs)."
+    "Noise: equal configurations stay within this distance in 19 of 20 experiments "
+    "(studentised range, standard deviation pooled over all runs)."
 )
 MEASURED = (
     "last_validation_accuracy",

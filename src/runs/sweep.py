@@ -50,10 +50,7 @@ class Due:
 
 
 def in_good_order(missing: list[Wanted], images: int) -> list[Wanted]:
-    """The cheapest first, so that there is something to look at early; then the longest first,
-
-    so that in the end no core waits for the last run.
-    """
+    """The cheapest run, for an early look; then the longest first, so that no core idles."""
 
     def work(wanted: Wanted) -> float:
         return epoch_work(wanted.config, images) * wanted.config.epochs

@@ -52,7 +52,7 @@ def run_tasks(
     processes, at most `jobs`, or on the Dask cluster at `scheduler`. The code of this package and
     of the modules in `by_value` is sent along; other modules are imported there. A task that raises
     yields a TaskFailed in place of its result, and so does one whose worker is killed under it
-    twice; the others go on. Raises InputError if workers cannot be had.
+    twice; the others go on. Raises InputError if no worker can be started.
     """
     for module in (sys.modules[__name__.partition(".")[0]], *by_value):
         cloudpickle.register_pickle_by_value(module)
