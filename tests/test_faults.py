@@ -17,6 +17,10 @@ from src.network_file import load_network
 from tests.conftest import ROOT
 from tests.test_experiments import SWEEP, folders, without_clock
 
+pytestmark = pytest.mark.skipif(
+    not shutil.which("pgrep") or not Path("/proc/self/stat").exists(),
+    reason="counts processes with pgrep and /proc",
+)
 EPOCHS = "4"
 
 

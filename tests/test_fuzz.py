@@ -381,7 +381,17 @@ def survives(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs an alarm against hanging")
-@pytest.mark.parametrize(("kind", "count"), [("csv", 1200), ("npz", 700), ("model", 700)])
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        ("csv", 400),
+        ("npz", 300),
+        ("model", 300),
+        pytest.param("csv", 1200, marks=pytest.mark.slow),
+        pytest.param("npz", 700, marks=pytest.mark.slow),
+        pytest.param("model", 700, marks=pytest.mark.slow),
+    ],
+)
 def test_damaged_files_are_refused_or_read_rightly(
     kind: str, count: int, digits: Data, tmp_path: Path
 ) -> None:
