@@ -266,7 +266,8 @@ def run_experiments(
     wanted = [
         Wanted(name, label, config, decided_by, root / "runs" / run_name(decided_by))
         for name, results in every.items()
-        for label, config in results.every_config()
+        for label, configs in results.configs.items()
+        for config in configs
         for decided_by in [identity(config, data, code, EXPERIMENTS[name].get("score_test", False))]
     ]
     for folder in ("runs", *every):
