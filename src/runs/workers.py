@@ -101,18 +101,17 @@ def in_processes(
     processes: list[subprocess.Popen] = []
 
     def start() -> subprocess.Popen:
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-c", WORKER],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=os.environ | dict.fromkeys(BLAS, "1"),  # whatever is set outside
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | dict.fromkeys(BLAS, "1"),  # whatever is set outside
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C
         )
+        processes.append(process)
         if stop.is_set():  # too late for whoever went through the list
-            processes[-1].kill()
-        return processes[-1]
+            process.kill()
+        return process
 
     arguments = (start, (greeting, job), waiting, events, stop)
     threads = [
