@@ -27,7 +27,7 @@ from src.errors import InputError
 from src.files import replacing
 from src.local_server import Action, LocalServer
 from src.model import NeuralNetwork
-from src.script import ArgumentParser, run_script
+from src.script import ArgumentParser, run_script, whole_number
 from src.utils import scale
 
 PAGE = ROOT / "page"
@@ -191,14 +191,13 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    port = whole_number(0, 65535)
+    parser.add_argument("--port", type=port, default=0, help="default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument("--train", action="store_true", help="train one if there is none")
     drawn = ROOT / "results" / "drawn.csv"
     parser.add_argument("--out", type=Path, default=drawn, help="default: results/drawn.csv")
     arguments = parser.parse_args()
-    if not 0 <= arguments.port <= 65535:
-        raise InputError(f"--port {arguments.port}: a port is a number from 0 to 65535")
     if arguments.model == [DEFAULT_MODEL] and not DEFAULT_MODEL.exists():
         train_first(asking=not arguments.train)
     models = load_models(arguments.model)

@@ -217,9 +217,8 @@ def signal_at_start(config: Config, data: Data) -> list[dict]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: the first")
     parser.add_argument("--list", action="store_true", help="the experiments and their questions")
     parser.add_argument("--data", help="a Kaggle CSV (also .gz, .zip) or an .npz like MNIST's")
@@ -266,7 +265,8 @@ def run_experiments(
     wanted = [
         Wanted(name, label, config, decided_by, root / "runs" / run_name(decided_by))
         for name, results in every.items()
-        for label, config in results.every_config()
+        for label, configs in results.configs.items()
+        for config in configs
         for decided_by in [identity(config, data, code, EXPERIMENTS[name].get("score_test", False))]
     ]
     for folder in ("runs", *every):

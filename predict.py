@@ -97,10 +97,9 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
             continue
         images = np.stack([digit.image for digit in page.digits])
         probabilities = read(images)
-        remarks = list(page.remarks)
         if way := orientation(images, read):
-            remarks.append(f"may lie {way}: turn it and try again")
-        show(one_line("; ".join([f"{path.name}: {describe(probabilities)}", *remarks])))
+            page.remarks.append(f"may lie {way}: turn it and try again")
+        show(one_line("; ".join([f"{path.name}: {describe(probabilities)}", *page.remarks])))
         answered += 1
         rows += rows_needed(len(images))
         if not shown or rows <= MOST_ROWS:  # the others are not kept, for memory's sake
@@ -128,13 +127,12 @@ def pictures_in(paths: list[Path]) -> list[Path]:
 
     found = []
     for path in paths:
+        inside = [path]
         if path.is_dir():
             inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise InputError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
-            found += inside
-        else:
-            found.append(path)
+        if not inside:
+            raise InputError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
+        found += inside
     return found
 
 

@@ -46,9 +46,8 @@ def filling(folder: Path, later: Sequence[str] = ()) -> Iterator[Path]:
 
     with filling(folder) as new: write(new / "a.csv"); write(new / "b.csv")
 
-    What the last run wrote goes, including what it said it would write `later`; other files in the
-    folder stay. The caller holds a lock (`locked`)
-    and calls `recover` before it reads the folder.
+    What the last run wrote goes, including what it said it would write `later`; other files stay.
+    The caller holds a lock (`locked`) and calls `recover` before it reads the folder.
     """
     target = Path(os.path.realpath(folder))
     if folder.exists() and not folder.is_dir():

@@ -99,13 +99,6 @@ def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return off, mask.astype(np.uint8)
 
 
-def thin_across(mask: np.ndarray, limit: int, axis: int) -> np.ndarray:
-    """Ink (H, W) that is at most `limit` pixels thick along `axis` (0 = down)."""
-    size = (limit + 1, 1) if axis == 0 else (1, limit + 1)
-    thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(size, np.uint8))
-    return mask & (1 - thick)
-
-
 def straight_lines(thin: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
     """Pixels (H, W) on straight lines of thin ink that run nearly from edge to edge."""
     height, width = thin.shape
@@ -133,9 +126,9 @@ def without_rules(mask: np.ndarray) -> np.ndarray:
     """
     if min(mask.shape) < 100:
         return mask  # too small to tell a rule from a stroke
-    rest = mask.copy()
-    for axis in (0, 1):
-        thin = thin_across(mask, max(6, round(0.012 * max(mask.shape))), axis)
+    rest, limit = mask.copy(), max(6, round(0.012 * max(mask.shape)))  # pixels, of a line
+    for axis, size in enumerate([(limit + 1, 1), (1, limit + 1)]):  # lines across, lines down
+        thin = mask & (1 - cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(size, np.uint8)))
         rest &= ~(straight_lines(thin, mask, axis) & thin)
     _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     if len(stats) == 1:

@@ -28,6 +28,10 @@ class Part:
     def width(self) -> int:
         return self.right - self.left
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
     def joined(self, other: "Part") -> "Part":
         return Part(
             self.labels + other.labels,
@@ -107,13 +111,7 @@ def slope(digits: list[Part]) -> float:
     """Degrees by which lines of digits fall to the right: the median way to the next digit."""
     angles = []
     for digit in digits:
-        ways = [
-            (
-                (b.left + b.right - digit.left - digit.right),
-                (b.top + b.bottom - digit.top - digit.bottom),
-            )
-            for b in digits
-        ]
+        ways = [(b.middle[0] - digit.middle[0], b.middle[1] - digit.middle[1]) for b in digits]
         ways = [(x, y) for x, y in ways if x > abs(y)]
         if ways:
             x, y = min(ways, key=lambda way: math.hypot(*way))
@@ -124,10 +122,9 @@ def slope(digits: list[Part]) -> float:
 def reading_order(digits: list[Part]) -> list[list[Part]]:
     """Lines from top to bottom, each from left to right."""
     lines: list[list[Part]] = []
-    for digit in sorted(digits, key=lambda part: part.top + part.bottom):
-        middle = (digit.top + digit.bottom) / 2
+    for digit in sorted(digits, key=lambda part: part.middle[1]):
         for line in lines:
-            if any(part.top < middle < part.bottom for part in line):
+            if any(part.top < digit.middle[1] < part.bottom for part in line):
                 line.append(digit)
                 break
         else:

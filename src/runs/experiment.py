@@ -7,8 +7,12 @@ from src.errors import InputError
 from src.runs.config import Config
 from src.runs.recipes import recipe
 
-ANSWERS = ("ranking", "cost", "signal", "grid")  # the figure that answers the question
-KEYS = ("question", "configurations", "baseline", "answer", "score_test", "failures")
+CHOICES: dict[str, tuple] = {  # of an experiment's options; the first if nothing is said
+    "answer": ("ranking", "cost", "signal", "grid"),  # the figure that answers the question
+    "failures": ("unexpected", "expected"),
+    "score_test": (False, True),
+}
+KEYS = ("question", "configurations", "baseline", *CHOICES)
 LONGEST_LABEL = 40
 
 
@@ -80,12 +84,9 @@ def check_entry(experiment: object, where: str) -> None:
         raise InputError(f"{where}: needs a question, and configurations: label -> changes")
     if not changes_of:
         raise InputError(f"{where}: has no configurations")
-    if experiment.get("answer", "ranking") not in ANSWERS:
-        raise InputError(f"{where}: answer has to be one of {', '.join(ANSWERS)}")
-    if experiment.get("failures", "unexpected") not in ("expected", "unexpected"):
-        raise InputError(f"{where}: failures has to be 'expected' or 'unexpected'")
-    if experiment.get("score_test", False) not in (True, False):
-        raise InputError(f"{where}: score_test has to be True or False")
+    for key, choices in CHOICES.items():
+        if experiment.get(key, choices[0]) not in choices:
+            raise InputError(f"{where}: {key} has to be one of {', '.join(map(str, choices))}")
     if not isinstance(experiment.get("baseline", {}), dict):
         raise InputError(f"{where}: baseline has to be a dict of changes")
 
@@ -116,6 +117,5 @@ def is_ordered(found: dict[str, list[Config]]) -> bool:
     if len(differs) != 1 or len(found) < 3:
         return False
     values = [getattr(configs[0], differs[0]) for configs in found.values()]
-    if not all(isinstance(value, (int, float)) for value in values):
-        return False
-    return values == sorted(values) or values == sorted(values, reverse=True)
+    numbers = all(isinstance(value, (int, float)) for value in values)
+    return numbers and values in (sorted(values), sorted(values, reverse=True))

@@ -11,7 +11,6 @@ import csv
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 
 from src.digits.data import Data
 from src.errors import InputError
-from src.files import filling, write_json
+from src.files import filling, replacing, write_json
 from src.model import NeuralNetwork
 from src.network_file import save_network
 from src.runs.config import Config
@@ -117,12 +116,8 @@ def checksum(path: Path) -> str:
 
 def write_csv(path: Path, rows: list[dict], columns: list[str]) -> None:
     """Write these columns of the rows, numbers in full precision, NaN as an empty cell."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as whole, open(whole, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: "" if is_nan(row.get(name)) else row.get(name) for name in row})
-
-
-def is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+            writer.writerow({n: "" if v != v else v for n, v in row.items()})  # only NaN is not v

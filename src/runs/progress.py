@@ -61,9 +61,9 @@ class Progress:
             self.show()
 
     def show(self) -> None:
-        done = sum(self.work[key] * self.seen[key] for key in self.seen)
         if self.bar.disable:
             return
+        done = sum(self.work[key] * self.seen[key] for key in self.seen)
         now = seconds_left(done, self.bar.total, time.monotonic() - self.start, self.jobs)
         self.left = now if self.left is None else steady(self.left, now)
         epochs, total = sum(self.seen.values()), sum(self.steps.values())

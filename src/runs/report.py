@@ -8,7 +8,7 @@ import numpy as np
 from src.files import replacing
 from src.model import count_parameters
 from src.runs.config import Config
-from src.runs.experiment import file_name, is_ordered, what_differs
+from src.runs.experiment import file_name, is_ordered, value_text, what_differs
 from src.runs.folder import Run, write_csv
 from src.runs.history import HISTORY_COLUMNS
 from src.runs.statistics import Verdict, compare
@@ -46,10 +46,6 @@ class Results:
         self.runs[label].append(outcome)
         self.runs[label].sort(key=lambda run: run.config.seed)
 
-    def every_config(self) -> list[tuple[str, Config]]:
-        """(label, config) of every run that is wanted."""
-        return [(label, each) for label, configs in self.configs.items() for each in configs]
-
     def reasons(self) -> dict[str, str]:
         """Why runs of a configuration failed: label -> one line."""
         return {
@@ -81,9 +77,12 @@ def mean_and_deviation(values: list[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
-def cell(value: object) -> object:
-    """A hyperparameter as a cell of a table: hidden layers as 128-64."""
-    return ("-".join(map(str, value)) or "none") if isinstance(value, tuple) else value
+def differing(results: Results, label: str) -> dict:
+    """A configuration's values of what the experiment varies, as cells: hidden layers as 128-64."""
+    values = {n: getattr(results.configs[label][0], n) for n in what_differs(results.configs)}
+    if "hidden" in values:
+        values["hidden"] = value_text("hidden", values["hidden"])
+    return values
 
 
 def summary_rows(results: Results) -> list[dict]:
@@ -92,10 +91,8 @@ def summary_rows(results: Results) -> list[dict]:
     tested = any("test_accuracy" in run.metrics for runs in results.runs.values() for run in runs)
     rows = []
     for label, runs in results.runs.items():
-        config = results.configs[label][0]
-        row: dict = {"configuration": label}
-        row |= {name: cell(getattr(config, name)) for name in what_differs(results.configs)}
-        row["parameters"] = count_parameters(config.layer_sizes)
+        row = {"configuration": label} | differing(results, label)
+        row["parameters"] = count_parameters(results.configs[label][0].layer_sizes)
         row |= {"runs": len(runs), "seeds": " ".join(str(run.config.seed) for run in runs)}
         for name in MEASURED:
             if name != "test_accuracy" or tested:
@@ -115,8 +112,7 @@ def curve_rows(results: Results) -> list[dict]:
     rows = []
     for label, runs in results.runs.items():
         for run in runs:
-            same: dict = {"configuration": label}
-            same |= {n: cell(getattr(run.config, n)) for n in what_differs(results.configs)}
+            same = {"configuration": label} | differing(results, label)
             same |= {"seed": run.config.seed, "folder": run.folder.name}
             rows += [same | {name: row[name] for name in HISTORY_COLUMNS} for row in run.history]
     return rows
@@ -179,12 +175,10 @@ def write_tables(folder: Path, question: str, results: Results) -> None:
     """summary.csv, curves.csv and summary.txt, each whole."""
     rows, curves = summary_rows(results), curve_rows(results)
     lines = [question, "", *table_lines(rows), "", *verdict_lines(results)]
-    with replacing(folder / "summary.csv") as path:
-        write_csv(path, rows, list(rows[0]))
+    write_csv(folder / "summary.csv", rows, list(rows[0]))
     (folder / "curves.csv").unlink(missing_ok=True)  # of an earlier table, if no run finished
     if curves:
-        with replacing(folder / "curves.csv") as path:
-            write_csv(path, curves, list(curves[0]))
+        write_csv(folder / "curves.csv", curves, list(curves[0]))
     with replacing(folder / "summary.txt") as path:
         path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
@@ -210,18 +204,16 @@ def to_draw(results: Results, answer: str) -> dict:
 def grid_cells(results: Results) -> dict:
     """The results over two hyperparameters, as figures.answers.plot_grid takes them."""
     row_name, column_name = what_differs(results.configs)
-
-    def along(name: str) -> list:
-        return sorted({cell(getattr(c[0], name)) for c in results.configs.values()}, key=order)
-
-    rows, columns, verdict = along(row_name), along(column_name), results.verdict()
+    values = {label: differing(results, label) for label in results.configs}
+    rows, columns = (  # numbers by size, then anything else by name
+        sorted({each[name] for each in values.values()}, key=lambda v: (isinstance(v, str), v))
+        for name in (row_name, column_name)
+    )
     means, deviations = np.full((2, len(rows), len(columns)), np.nan)
-    marked, failed, reasons = np.zeros(means.shape, bool), {}, results.reasons()
-    for label, configs in results.configs.items():
-        place = (
-            rows.index(cell(getattr(configs[0], row_name))),
-            columns.index(cell(getattr(configs[0], column_name))),
-        )
+    marked, failed = np.zeros(means.shape, bool), {}
+    verdict, reasons = results.verdict(), results.reasons()
+    for label, value in values.items():
+        place = rows.index(value[row_name]), columns.index(value[column_name])
         scores = [score(run.metrics) for run in results.runs[label]]
         means[place], deviations[place] = mean_and_deviation(scores)
         if label in reasons:
@@ -231,9 +223,3 @@ def grid_cells(results: Results) -> dict:
             marked[place] = label == verdict.best or near
     names = {"row_name": row_name, "rows": rows, "column_name": column_name, "columns": columns}
     return names | {"means": means, "deviations": deviations, "marked": marked, "failed": failed}
-
-
-def order(value: object) -> tuple:
-    """Numbers by size, anything else by name."""
-    number = isinstance(value, (int, float))
-    return (0, value, "") if number else (1, 0, str(value))

@@ -55,9 +55,8 @@ def in_good_order(missing: list[Wanted], images: int) -> list[Wanted]:
     def work(wanted: Wanted) -> float:
         return epoch_work(wanted.config, images) * wanted.config.epochs
 
-    longest_first = sorted(missing, key=lambda wanted: (-work(wanted), wanted.config.seed))
-    cheapest = min(missing, key=lambda wanted: (work(wanted), wanted.config.seed))
-    return [cheapest, *(wanted for wanted in longest_first if wanted is not cheapest)]
+    cheapest, *others = sorted(missing, key=lambda wanted: (work(wanted), wanted.config.seed))
+    return [cheapest, *sorted(others, key=lambda wanted: (-work(wanted), wanted.config.seed))]
 
 
 def sweep(

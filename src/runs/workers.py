@@ -27,14 +27,10 @@ import cloudpickle
 
 from src.runs.cluster import on_cluster
 from src.runs.tasks import FAULT, RESULT, START, STEP, Report, TaskFailed, call, follow, reason
-
-__all__ = ["START", "STEP", "TaskFailed", "jobs_possible", "run_tasks"]
+from src.start import BLAS
 
 KILLED = object()  # in place of the result of a task whose worker died under it
 DEATHS = 5  # of one worker in a row, without a task taken, are too many
-ONE_THREAD = dict.fromkeys(
-    ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
 
 
 def run_tasks(
@@ -105,18 +101,17 @@ def in_processes(
     processes: list[subprocess.Popen] = []
 
     def start() -> subprocess.Popen:
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-c", WORKER],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=os.environ | ONE_THREAD,  # whatever is set outside
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | dict.fromkeys(BLAS, "1"),  # whatever is set outside
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C
         )
+        processes.append(process)
         if stop.is_set():  # too late for whoever went through the list
-            processes[-1].kill()
-        return processes[-1]
+            process.kill()
+        return process
 
     arguments = (start, (greeting, job), waiting, events, stop)
     threads = [
