@@ -66,8 +66,7 @@ def plot_comparison(
 ) -> None:
     """Every configuration of an experiment: label -> one history a seed ([] if none finished).
 
-    Left, what counts: the validation accuracy, with the names at the ends of the lines. Right, the
-    losses, validation above train, so that neither drowns the other.
+    Left, what counts: the validation accuracy. Right the losses, so that neither drowns the other.
     """
     every = [history for found in histories.values() for history in found]
     parts, looks = parts_of(every), style.looks(histories, ordered)
@@ -89,9 +88,9 @@ def plot_comparison(
                 drawn.append(draw_seeds(axes, rows, name, looks[label]))
                 if name.endswith("accuracy"):
                     ends[label] = float(drawn[-1][:, -1].mean())
-        (style.accuracy_axis if name.endswith("accuracy") else style.log_axis)(axes.yaxis, drawn)
-        style.whole_axis(axes, first, last)
         part, quantity = name.split("_")
+        (style.accuracy_axis if quantity == "accuracy" else style.log_axis)(axes.yaxis, drawn)
+        style.whole_axis(axes, first, last)
         note = " (log scale of the error)" if quantity == "accuracy" else ""
         axes.set_title(f"{quantity} on {names[part]}{note}")
     main, *losses = panels.values()

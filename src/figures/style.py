@@ -39,10 +39,7 @@ matplotlib.rcParams.update(
 
 
 def save(figure: Figure, path: Path, title: str = "", failed: dict[str, str] | None = None) -> None:
-    """Write the PNG, with a title above all its axes, and rename it into place.
-
-    What failed, label -> reason, is said in a line at the foot.
-    """
+    """Write the PNG, with a title at the top and what `failed`, label -> reason, at the foot."""
     figure.suptitle(short(title, 110), size=11.5)
     reasons = "; ".join(f"{short(label)} failed: {why}" for label, why in (failed or {}).items())
     figure.text(0.015, 0.06 / figure.get_figheight(), short(reasons, 150), size=8)
@@ -75,10 +72,8 @@ def colour(number: int) -> str:
 
 
 def looks(labels: Iterable[str], ordered: bool = False) -> dict[str, Look]:
-    """The (colour, line style, marker) of each label, by its place among all of them.
-
-    `ordered` values (learning rates, sizes, layers) run through a scale that is perceptually even
-    and safe for the colour-blind: viridis, up to where it is too light for white paper.
+    """The look of each label, by its place among all; `ordered` values (learning rates, layers)
+    run through viridis, which is even, safe for the colour-blind, and at its end too light.
     """
     names = list(labels)
     if ordered:
@@ -122,7 +117,7 @@ def log_axis(
     low, high = low / edge, high * edge
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     choices = [np.outer(decades, digits).ravel() for digits in DIGITS]
-    choices.append(MaxNLocator(5).tick_values(low, high))
+    choices.append(np.array(MaxNLocator(5).tick_values(low, high)))
     shown_ticks = [[float(tick) for tick in ticks if low <= tick <= high] for ticks in choices]
     at = next((ticks for ticks in shown_ticks if len(ticks) > 2 + accuracy), shown_ticks[-1])
     at = at[:: -(-len(at) // 6) or 1]
