@@ -11,20 +11,17 @@ from src.figures import style
 
 
 def scores(metrics: dict[str, list[dict]]) -> tuple[dict[str, np.ndarray], str]:
-    """The error rates of the runs of each configuration that has any, and the axis label.
-
-    Of the validation images after the last epoch, or of the test images if some run validated on
-    nothing.
+    """The error rates of each configuration's runs on the validation images, or on the test images
+    if some run validated on nothing, and the axis label.
     """
-    name, what = "last_validation_accuracy", "validation images"
-    if any(not np.isfinite(run.get(name, np.nan)) for runs in metrics.values() for run in runs):
-        name, what = "test_accuracy", "test images"
-    errors = {
-        label: style.error_rate([run.get(name, np.nan) for run in runs])
-        for label, runs in metrics.items()
-    }
+    for name in ("last_validation_accuracy", "test_accuracy"):
+        values = {key: [run.get(name, np.nan) for run in runs] for key, runs in metrics.items()}
+        if np.isfinite([value for row in values.values() for value in row]).all():
+            break
+    errors = {key: style.error_rate(row) for key, row in values.items()}
     whole = {key: row for key, row in errors.items() if len(row) and np.isfinite(row).all()}
-    return whole, f"accuracy on {what} (log scale of the error)"
+    what = name.removeprefix("last_").split("_")[0]
+    return whole, f"accuracy on {what} images (log scale of the error)"
 
 
 def spread(values: np.ndarray) -> tuple[float, list[list[float]]]:
@@ -81,10 +78,9 @@ def plot_cost(
         prices = {label: np.array([run[cost] for run in metrics[label]]) for label in errors}
         for label, error in errors.items():
             (x, x_bar), (y, y_bar) = spread(prices[label]), spread(error)
-            look: dict = {"color": looks[label][0], "fmt": looks[label][2], "mec": "white"}
-            axes.errorbar(
-                x, y, yerr=y_bar, xerr=x_bar, lw=1, ms=7, mew=0.6, alpha=0.85, zorder=3, **look
-            )
+            ink, _, marker = looks[label]
+            look: dict = {"color": ink, "fmt": marker, "ms": 7, "mec": "white", "mew": 0.6, "lw": 1}
+            axes.errorbar(x, y, y_bar, x_bar, alpha=0.85, zorder=3, **look)
         front = pareto_front([(prices[key].mean(), errors[key].mean()) for key in errors])
         axes.plot(*np.reshape(front, (-1, 2)).T, color="grey", lw=1, drawstyle="steps-post")
         style.log_axis(axes.xaxis, prices.values(), least=1.25)

@@ -21,22 +21,15 @@ def parts_of(histories: list[list[dict]]) -> list[str]:
     return ["validation", "train"] if validated or not histories else ["train"]
 
 
-def draw_seeds(
-    axes: Axes,
-    histories: list[list[dict]],
-    name: str,
-    look: style.Look,
-    lw: float,
-    shade: float = 0.14,
-) -> np.ndarray:
+def draw_seeds(axes: Axes, histories: list[list[dict]], name: str, look: style.Look) -> np.ndarray:
     """The mean over the seeds, with a band from lowest to highest; returns (seeds, epochs)."""
     epochs = column(histories[0], "epoch")
     values = np.array([column(history, name) for history in histories])
     marks: dict = {"marker": "o", "ms": 4, "clip_on": False} if len(epochs) < 4 else {}
-    axes.plot(epochs, values.mean(axis=0), color=look[0], ls=look[1], lw=lw, **marks)
+    axes.plot(epochs, values.mean(axis=0), color=look[0], ls=look[1], lw=1.5, **marks)
     if len(values) > 1:
-        band = values.min(axis=0), values.max(axis=0)
-        axes.fill_between(epochs, *band, alpha=shade, lw=0, color=look[0])
+        low, high = values.min(axis=0), values.max(axis=0)
+        axes.fill_between(epochs, low, high, alpha=0.1, lw=0, color=look[0])
     return values
 
 
@@ -48,7 +41,7 @@ def plot_curves(path: Path, title: str, histories: list[list[dict]], train_image
     for left, quantity in ((0.65, "loss"), (4.35, "accuracy")):
         axes = style.place(figure, left, 0.5, 2.95, 2.25)
         drawn = {
-            part: draw_seeds(axes, histories, f"{part}_{quantity}", looks[part], 1.6)
+            part: draw_seeds(axes, histories, f"{part}_{quantity}", looks[part])
             for part in reversed(parts_of(histories))
         }
         scale = style.log_axis if quantity == "loss" else style.accuracy_axis
@@ -73,8 +66,7 @@ def plot_comparison(
 ) -> None:
     """Every configuration of an experiment: label -> one history a seed ([] if none finished).
 
-    Left, what counts: the validation accuracy, with the names at the ends of the lines. Right, the
-    losses, validation above train, so that neither drowns the other.
+    Left, what counts: the validation accuracy. Right the losses, so that neither drowns the other.
     """
     every = [history for found in histories.values() for history in found]
     parts, looks = parts_of(every), style.looks(histories, ordered)
@@ -92,17 +84,17 @@ def plot_comparison(
         drawn = []
         for label, found in histories.items():
             if found:
-                rows, shade = [rows[first:] for rows in found], 0.14 if len(histories) < 4 else 0.07
-                drawn.append(draw_seeds(axes, rows, name, looks[label], 1.5, shade))
+                rows = [history[first:] for history in found]
+                drawn.append(draw_seeds(axes, rows, name, looks[label]))
                 if name.endswith("accuracy"):
                     ends[label] = float(drawn[-1][:, -1].mean())
-        (style.accuracy_axis if name.endswith("accuracy") else style.log_axis)(axes.yaxis, drawn)
-        style.whole_axis(axes, first, last)
         part, quantity = name.split("_")
+        (style.accuracy_axis if quantity == "accuracy" else style.log_axis)(axes.yaxis, drawn)
+        style.whole_axis(axes, first, last)
         note = " (log scale of the error)" if quantity == "accuracy" else ""
         axes.set_title(f"{quantity} on {names[part]}{note}")
-    main, upper, *lower = panels.values()
-    if lower:
+    main, *losses = panels.values()
+    for upper in losses[:-1]:
         upper.set_xlabel("")
         upper.tick_params(labelbottom=False)
     before = np.mean([history[0][f"{parts[0]}_accuracy"] for history in every]) if every else np.nan

@@ -40,9 +40,9 @@ def draw_experiment(
             plot = plot_cost if answer == "cost" else plot_ranking
             plot(folder / "answer.png", question, metrics, failed, ordered)
         written = {"comparison.png", "answer.png"}
-    if every and signal:
-        plot_signal(folder / "signal.png", f"{question}: before training", signal)
-        written.add("signal.png")
+        if signal:
+            plot_signal(folder / "signal.png", f"{question}: before training", signal)
+            written.add("signal.png")
     for label, one in configurations.items():
         if one["histories"]:
             plot_curves(folder / one["file"], curve_title(label, one), one["histories"], sample)
@@ -57,9 +57,8 @@ def curve_title(label: str, one: dict) -> str:
     count, metrics = len(one["histories"]), one["metrics"]
     title = f"{label}: {architecture(one['layer_sizes'][1:-1])}, {count} seed{'s' * (count > 1)}"
     title += f", train loss {np.mean([run['last_train_loss'] for run in metrics]):.4f}"
-    for name in ("validation", "test"):
-        key = "last_validation_accuracy" if name == "validation" else "test_accuracy"
-        values = [run[key] for run in metrics if key in run]
-        if values:
-            title += f", {name} accuracy {np.mean(values):.2%}"
+    for key in ("last_validation_accuracy", "test_accuracy"):
+        if values := [run[key] for run in metrics if key in run]:
+            name = key.removeprefix("last_").replace("_", " ")
+            title += f", {name} {np.mean(values):.2%}"
     return title

@@ -31,10 +31,11 @@ def plot_layers(path: Path, title: str, history: list[dict], activation: str) ->
         drawn, ends = [], []
         for layer, label in enumerate(names[: count - (name == "dead_share")]):
             values = column([row["layers"][layer] for row in history], name)
-            shown = values if name == "dead_share" else np.where(values > 0, values, np.nan)
-            axes.plot(epochs, shown, color=looks[label][0], lw=1.4)
-            drawn.append(shown)
-            ends.append((label, float(shown[-1]), looks[label]))
+            if name != "dead_share":
+                values[values <= 0] = np.nan  # no place on a log scale
+            axes.plot(epochs, values, color=looks[label][0], lw=1.4)
+            drawn.append(values)
+            ends.append((label, float(values[-1]), looks[label]))
         if name == "dead_share":
             step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.25) if np.nanmax(drawn) <= 4 * s)
             ticks = step * np.arange(5)
@@ -94,8 +95,8 @@ def most_important(network: NeuralNetwork, count: int) -> np.ndarray:
     """Numbers of first-layer units, by the norm of their incoming times their outgoing weights."""
     if len(network.weights) == 1:
         return np.arange(network.layer_sizes[1])  # the digits, in their order
-    importance = np.linalg.norm(network.weights[0], axis=0)
-    importance = importance * np.linalg.norm(network.weights[1], axis=1)
+    incoming, outgoing = network.weights[:2]
+    importance = np.linalg.norm(incoming, axis=0) * np.linalg.norm(outgoing, axis=1)
     return np.argsort(-importance, kind="stable")[:count]
 
 
@@ -113,9 +114,10 @@ def plot_first_layer(path: Path, network: NeuralNetwork) -> None:
     if len(network.weights) == 1:
         what = "The weights of the digits 0 to 9"
     columns = next((c for c in (10, 8, 9, 7, 6) if len(units) % c == 0), min(len(units), 10))
-    rows, size = -(-len(units) // columns), 8 / max(columns, 6)
-    figure = Figure((max(6, columns * size) + 0.2, rows * size + 0.6))
-    axes = style.place(figure, 0.13, 0.1, max(6, columns * size) - 0.06, rows * size)
+    size = 8 / max(columns, 6)
+    width, height = max(6, columns * size), -(-len(units) // columns) * size
+    figure = Figure((width + 0.2, height + 0.6))
+    axes = style.place(figure, 0.13, 0.1, width - 0.06, height)
     title = f"{what}\nink on red speaks for the unit, on blue against it; each has its own scale"
     sheet = style.mosaic(unit_tiles(network, units), columns)
     style.draw_picture(axes, sheet, title, cmap="RdBu_r", vmin=-1, vmax=1)

@@ -38,12 +38,10 @@ def plot_learning(
     for y, text in ((4.2, "first-layer units\n(own scale each)"), (2.5, "answers")):
         figure.text(0.04, y / 5.4, text, rotation=90, ha="center", va="center", size=8.5)
     draw_accuracy(style.place(figure, 0.75, 0.5, 8.0, 0.95), history, epochs)
-    title = f"{style.architecture(network.layer_sizes[1:-1])} learns to read"
-    style.save(figure, path, title)
+    style.save(figure, path, f"{style.architecture(network.layer_sizes[1:-1])} learns to read")
 
 
 def with_parameters(network: NeuralNetwork, parameters: np.ndarray) -> NeuralNetwork:
-    """A network of the same shape with these parameters (P,)."""
     copy = NeuralNetwork(network.layer_sizes, network.activation, "zeros", dtype=network.dtype)
     copy.parameters[...] = parameters
     return copy
@@ -59,9 +57,8 @@ def draw_answers(
     axes: Axes, network: NeuralNetwork, images: np.ndarray, labels: np.ndarray
 ) -> None:
     """Twelve images with the answer below each: blue if it is right, else orange."""
-    sheet = style.mosaic(images[:12].reshape(-1, 28, 28), 3, down=40)
-    style.draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=255)
-    for place, answer in enumerate(network.predict(scale(images[:12], network.dtype))):
+    style.draw_picture(axes, style.mosaic(images, 3, down=40), "", cmap="gray_r", vmin=0, vmax=255)
+    for place, answer in enumerate(network.predict(scale(images, network.dtype))):
         ink = style.colour(0 if answer == labels[place] else 1)
         at = 31 * (place % 3) + 13.5, 40 * (place // 3) + 33.5
         axes.text(*at, answer, ha="center", va="center", color=ink, weight="bold", size=8)
@@ -70,17 +67,17 @@ def draw_answers(
 def draw_accuracy(axes: Axes, history: list[dict], epochs: list[int]) -> None:
     """The accuracy over the whole history, with a dot at each of these epochs."""
     part = "validation" if np.isfinite(history[-1]["validation_accuracy"]) else "train"
-    errors, whole = column(history, f"{part}_accuracy"), column(history, "epoch")
-    axes.plot(whole, errors, color="grey", lw=1)
+    errors, last = column(history, f"{part}_accuracy"), len(history) - 1
+    axes.plot(errors, color="grey", lw=1)
     style.accuracy_axis(axes.yaxis, [errors])
-    style.whole_axis(axes, 0, int(whole[-1]))
+    style.whole_axis(axes, 0, last)
     axes.set_ylabel(f"{part}\naccuracy", size=8.5)
-    for epoch, error in zip(whole, errors):
-        if epoch in epochs:
-            axes.plot(epoch, error, "o", color=style.colour(0), ms=5, clip_on=False, zorder=3)
-            side, shift = ("right", -4) if epoch == whole[-1] else ("left", 5)
-            note: dict = {"textcoords": "offset points", "ha": side, "size": 8}
-            axes.annotate(f"{1 - error:.1%}", (epoch, error), (shift, -11 if epoch else 4), **note)
+    for epoch in epochs:
+        at = epoch, errors[epoch]
+        axes.plot(*at, "o", color=style.colour(0), ms=5, clip_on=False, zorder=3)
+        shift, note = (-4 if epoch == last else 5, -11 if epoch else 4), f"{1 - errors[epoch]:.1%}"
+        side = "right" if epoch == last else "left"
+        axes.annotate(note, at, shift, textcoords="offset points", ha=side, size=8)
 
 
 def animate_learning(

@@ -25,9 +25,8 @@ def plot_noise(path: Path, title: str, means: np.ndarray, half_width: float | np
         for value in values:
             ink = style.colour(0 if value >= best[row] - limits[row] else 1)
             axes.plot(value, row, "o", ms=4.5, color=ink, clip_on=False)
-    rows = min(12, len(points))
-    axes.set(ylim=(rows - 0.4, -0.6), ylabel="sweep", xlabel="accuracy, points from the mean")
-    axes.set_yticks(range(rows), [str(row + 1) for row in range(rows)])
+    axes.set(ylim=(row + 0.6, -0.6), ylabel="sweep", xlabel="accuracy, points from the mean")
+    axes.set_yticks(range(row + 1), [str(sweep) for sweep in range(1, row + 2)])
     axes.margins(x=0.02)
     axes.set_title(f"{points.shape[1]} equal configurations; shaded: within the noise of the best")
     axes = style.place(figure, 6.1, 0.5, 2.75, 2.9)

@@ -7,11 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from src.figures.style import colour, draw_picture, save
+from src.figures.style import colour, draw_picture, save, short
 
 PER_ROW = 6  # digits side by side
 MOST_ROWS = 12  # in one figure
 Box = tuple[int, int, int, int]  # left, top, right, bottom
+# Name, page (H, W, 3) uint8, N boxes, what was seen (N, 28, 28), probabilities (N, 10).
+Picture = tuple[str, np.ndarray, list[Box], np.ndarray, np.ndarray]
 
 
 def rows_needed(digits: int) -> int:
@@ -23,7 +25,7 @@ def draw_page(
     axes: Axes, name: str, page: np.ndarray, boxes: list[Box], answers: list[int]
 ) -> None:
     """The page (H, W, 3), a box and the answer at each digit."""
-    draw_picture(axes, page, name if len(name) <= 40 else f"{name[:39]}…")
+    draw_picture(axes, page, short(name, 40))
     for (left, top, right, bottom), answer in zip(boxes, answers):
         corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
         axes.plot(*corners, color=colour(1), lw=1.2)
@@ -51,24 +53,16 @@ def draw_probabilities(axes: Axes, probabilities: np.ndarray, columns: int) -> N
         text = ", ".join(f"{digit}: {row[digit]:.0%}" for digit in named)
         axes.text(12 * number + 4.5, 1.06, text, ha="center", fontsize=9)
     axes.set(xlim=(-1, 12 * columns - 1), ylim=(0, 1), yticks=(0, 0.5, 1))
-    axes.set_xticks([12 * k + digit for k in range(len(probabilities)) for digit in range(10)])
-    axes.set_xticklabels([*range(10)] * len(probabilities), fontsize=6.5)
+    ticks = [12 * place + digit for place in range(len(probabilities)) for digit in range(10)]
+    axes.set_xticks(ticks, [str(tick % 12) for tick in ticks], fontsize=6.5)
     axes.tick_params(axis="x", length=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylabel("probability")
     axes.grid(False, axis="x")
 
 
-def plot_predictions(
-    path: Path,
-    pictures: list[tuple[str, np.ndarray, list[Box], np.ndarray, np.ndarray]],
-    total: int,
-) -> None:
-    """Each picture with its answers, and what the network saw of each digit.
-
-    pictures: (name, page (H, W, 3) uint8, N boxes, seen (N, 28, 28), probabilities (N, 10)) each,
-    of `total` that there were.
-    """
+def plot_predictions(path: Path, pictures: list[Picture], total: int) -> None:
+    """Each of the pictures, of `total` that there were, and what the network saw of each digit."""
     rows = [rows_needed(len(boxes)) for _, _, boxes, _, _ in pictures]
     columns = min(PER_ROW, max(2, *(len(boxes) for _, _, boxes, _, _ in pictures), 0))
     figure = Figure((4 + 1.6 * columns, 0.5 + 2.5 * sum(rows)), layout="constrained")
@@ -76,10 +70,8 @@ def plot_predictions(
     grid = figure.add_gridspec(2 * sum(rows), 2, **ratios)
     first = 0
     for (name, page, boxes, seen, probabilities), count in zip(pictures, rows):
-        answers = probabilities.argmax(axis=1).tolist()
-        draw_page(
-            figure.add_subplot(grid[first : first + 2 * count, 0]), name, page, boxes, answers
-        )
+        axes = figure.add_subplot(grid[first : first + 2 * count, 0])
+        draw_page(axes, name, page, boxes, probabilities.argmax(axis=1).tolist())
         for start in range(0, len(boxes), PER_ROW):
             part = slice(start, start + PER_ROW)
             upper, lower = (figure.add_subplot(grid[first + below, 1]) for below in (0, 1))

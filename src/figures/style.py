@@ -1,7 +1,7 @@
 """The look that all figures share: colours, scales, pictures, and how a figure is saved."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,7 @@ matplotlib.rcParams.update(
 
 
 def save(figure: Figure, path: Path, title: str = "", failed: dict[str, str] | None = None) -> None:
-    """Write the PNG, with a title above all its axes, and rename it into place.
-
-    What failed, label -> reason, is said in a line at the foot.
-    """
+    """Write the PNG, with a title at the top and what `failed`, label -> reason, at the foot."""
     figure.suptitle(short(title, 110), size=11.5)
     reasons = "; ".join(f"{short(label)} failed: {why}" for label, why in (failed or {}).items())
     figure.text(0.015, 0.06 / figure.get_figheight(), short(reasons, 150), size=8)
@@ -75,10 +72,8 @@ def colour(number: int) -> str:
 
 
 def looks(labels: Iterable[str], ordered: bool = False) -> dict[str, Look]:
-    """The (colour, line style, marker) of each label, by its place among all of them.
-
-    `ordered` values (learning rates, sizes, layers) run through a scale that is perceptually even
-    and safe for the colour-blind: viridis, up to where it is too light for white paper.
+    """The look of each label, by its place among all; `ordered` values (learning rates, layers)
+    run through viridis, which is even, safe for the colour-blind, and at its end too light.
     """
     names = list(labels)
     if ordered:
@@ -110,14 +105,10 @@ def number(value: float) -> str:
 
 
 def log_axis(
-    axis: Any,
-    values: Iterable[np.ndarray],
-    least: float = 2.0,
-    ticks: int = 3,
-    form: Callable[[float], str] = number,
+    axis: Any, values: Iterable[np.ndarray], least: float = 2.0, accuracy: bool = False
 ) -> None:
     """A log scale around the values, no narrower than a factor of `least`, so that what hardly
-    moves looks like it; at least so many ticks. What is 0 has no place there and is not drawn.
+    moves looks like it. What is 0 has no place there and is not drawn.
     """
     shown = np.concatenate([np.ravel(value) for value in values] or [np.ones(1)])
     shown = shown[np.isfinite(shown) & (shown > 0)]
@@ -125,19 +116,18 @@ def log_axis(
     edge = max((high / low) ** 0.06, (least * low / high) ** 0.5, 1.01)
     low, high = low / edge, high * edge
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for digits in DIGITS:
-        at = [tick for tick in np.outer(decades, digits).ravel() if low <= tick <= high]
-        if len(at) >= ticks:
-            at = at[:: -(-len(at) // 6)]
-            break
-    else:
-        at = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-    if form is as_accuracy:  # guessing is right in 10 %, no network in less than 0 %
+    choices = [np.outer(decades, digits).ravel() for digits in DIGITS]
+    choices.append(np.array(MaxNLocator(5).tick_values(low, high)))
+    shown_ticks = [[float(tick) for tick in ticks if low <= tick <= high] for ticks in choices]
+    at = next((ticks for ticks in shown_ticks if len(ticks) > 2 + accuracy), shown_ticks[-1])
+    at = at[:: -(-len(at) // 6) or 1]
+    if accuracy:  # guessing is right in 10 %, no network in less than 0 %
         at = [tick for tick in at if tick < 0.7] + [0.9] * bool(low < 0.9 < high)
         low, high = min(high, 1.0), low
     which = axis.axis_name
     axis.axes.set(**{f"{which}lim": (low, high), f"{which}scale": "log"})
-    axis.set_ticks(at, [form(tick) for tick in at])
+    labels = [f"{100 * (1 - tick):.6g}%" if accuracy else number(tick) for tick in at]
+    axis.set_ticks(at, labels)
     axis.set_ticks([], minor=True)
 
 
@@ -145,11 +135,7 @@ def accuracy_axis(axis: Any, errors: Iterable[np.ndarray]) -> None:
     """A log scale of error rates, labelled with the accuracy, better up or right: from 90 to 95 %
     is as far as from 98 to 99 %, half of the mistakes. Draw `error_rate(accuracy)` on it.
     """
-    log_axis(axis, errors, 1.25, 4, as_accuracy)
-
-
-def as_accuracy(error: float) -> str:
-    return f"{100 * (1 - error):.6g}%"
+    log_axis(axis, errors, 1.25, accuracy=True)
 
 
 def error_rate(accuracy: Any) -> np.ndarray:
@@ -171,10 +157,10 @@ def label_ends(
     to_axes = (axes.transData + axes.transAxes.inverted()).transform
     starts = np.array([to_axes((0, y))[1] if np.isfinite(y) else -1.0 for _, y, _ in ends])
     steps = gap * np.arange(len(ends))
-    pushed_down = np.minimum.accumulate(starts + steps) - steps
-    pushed_up = np.maximum.accumulate((starts + steps)[::-1])[::-1] - steps
+    down = np.minimum.accumulate(starts + steps) - steps  # pushed down by those above, or up
+    upwards = np.maximum.accumulate((starts + steps)[::-1])[::-1] - steps
     lowest, highest = 0.4 * gap + steps[::-1], np.maximum(1 - steps, steps[::-1])
-    places = np.clip((pushed_down + pushed_up) / 2, lowest, highest)
+    places = np.clip((down + upwards) / 2, lowest, highest)
     for (text, value, (ink, dashes, marker)), start, end in zip(ends, starts, places):
         shared: dict[str, Any] = {"color": ink, "clip_on": False, "transform": axes.transAxes}
         if np.isfinite(value):
