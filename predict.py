@@ -63,6 +63,8 @@ def describe(probabilities: np.ndarray) -> str:
     digits = "".join(map(str, answers))
     article = "an" if digit == 8 else "a"
     doubt = "" if surest[worst] >= SURE else f"; not sure, perhaps {second}"
+    if surest[worst] >= 0.995:
+        return f"{digits} (all at least {surest[worst]:.1%} sure)"
     least = f"digit {worst + 1}, {article} {digit}, {surest[worst] * 100:.0f} %"
     return f"{digits} (least sure: {least}{doubt})"
 

@@ -256,7 +256,9 @@ def draw(
         inside.plot_augmentations(folder / "augmentation.png", digit, seen, strength, [name])
     if snapshots:
         twelve = images[:12], labels[:12]
-        few = {n: parameters for n, parameters in snapshots.items() if n in (0, 1, 2, 5, 10, 20)}
+        last = max(snapshots)
+        early = [epoch for epoch in (0, 1, 2, 5, 10) if epoch < last]
+        few = {epoch: snapshots[epoch] for epoch in [*early, last]}
         learning.plot_learning(folder / "learning.png", network, few, history, *twelve)
         learning.animate_learning(folder / "learning.gif", network, snapshots, history, *twelve)
 

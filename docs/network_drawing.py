@@ -18,7 +18,7 @@ SHOWN = [10, 8, 6, 10]  # circles of each column; the logits are all there
 COLUMNS = [2.2, 4.6, 7.0, 9.4]  # where the columns stand
 SHOWN_IMAGE = 1469  # of the test images: a clear 3, but one that leaves the network some doubt
 MIDDLE, HEIGHT = 2.6, 4.0
-POSITIVE, NEGATIVE, INK = "#0072b2", "#d55e00", "#222222"  # readable by the colour-blind
+POSITIVE, NEGATIVE, INK = "#d55e00", "#0072b2", "#222222"  # readable by the colour-blind
 
 
 def trained_network() -> tuple[list, np.ndarray, np.ndarray]:

@@ -55,10 +55,10 @@ def experiments_recipe(name: str) -> dict:
 def test_a_grid_makes_all_combinations() -> None:
     both = found("both")
     assert list(both) == [
-        "learning_rate 0.1, none",
-        "learning_rate 0.1, 8-4",
-        "learning_rate 0.2, none",
-        "learning_rate 0.2, 8-4",
+        "learning_rate 0.1, hidden none",
+        "learning_rate 0.1, hidden 8-4",
+        "learning_rate 0.2, hidden none",
+        "learning_rate 0.2, hidden 8-4",
     ]
     assert what_differs(both) == ["hidden", "learning_rate"]
     assert list(grid(activation=["relu", "tanh"])) == ["relu", "tanh"]

@@ -52,14 +52,14 @@ def plot_ranking(
         axes.plot(errors[label], [row] * len(runs), "|", ms=9, color=ink)
         part = f"\n({len(runs)} finished)" if label in failed else ""
         axes.text(1.01, row, f"{1 - mean:.2%}{part}", **text)
-        seconds = float(np.mean([run["seconds"] for run in runs]))
+        seconds = min(run["seconds"] for run in runs)
         longest = max(longest, seconds)
         cost.barh(row, seconds, height=0.5, color=ink)
         cost.text(seconds, row, f" {seconds:.1f} s", va="center", size=8.5)
     style.accuracy_axis(axes.xaxis, errors.values())
     axes.set(xlabel=what, ylim=(len(metrics) - 0.5, -0.5))
     axes.set_yticks(range(len(metrics)), [style.short(label) for label in metrics])
-    cost.set(xlabel="seconds of training", ylim=axes.get_ylim(), yticks=[])
+    cost.set(xlabel="seconds, fastest seed", ylim=axes.get_ylim(), yticks=[])
     cost.set_xlim(0, 1.3 * longest or 1)
     style.save(figure, path, title)
 
@@ -75,17 +75,17 @@ def plot_cost(
     figure = Figure((9, 4.3))
     for left, cost in ((0.65, "parameters"), (4.2, "seconds")):
         axes = style.place(figure, left, 0.65, 2.8, 3.0)
-        prices = {label: np.array([run[cost] for run in metrics[label]]) for label in errors}
+        prices = {label: min(run[cost] for run in metrics[label]) for label in errors}
         for label, error in errors.items():
-            (x, x_bar), (y, y_bar) = spread(prices[label]), spread(error)
+            y, y_bar = spread(error)
             ink, _, marker = looks[label]
             look: dict = {"color": ink, "fmt": marker, "ms": 7, "mec": "white", "mew": 0.6, "lw": 1}
-            axes.errorbar(x, y, y_bar, x_bar, alpha=0.85, zorder=3, **look)
-        front = pareto_front([(prices[key].mean(), errors[key].mean()) for key in errors])
+            axes.errorbar(prices[label], y, y_bar, alpha=0.85, zorder=3, **look)
+        front = pareto_front([(prices[key], errors[key].mean()) for key in errors])
         axes.plot(*np.reshape(front, (-1, 2)).T, color="grey", lw=1, drawstyle="steps-post")
-        style.log_axis(axes.xaxis, prices.values(), least=1.25)
+        style.log_axis(axes.xaxis, [np.array(list(prices.values()))], least=1.25)
         style.accuracy_axis(axes.yaxis, errors.values())
-        axes.set_xlabel(f"{cost}{' of training' * (cost == 'seconds')} (log scale)")
+        axes.set_xlabel(f"{cost}{', fastest seed' * (cost == 'seconds')} (log scale)")
     axes.text(0.98, 0.02, "grey: the best trade-offs", ha="right", size=8, transform=axes.transAxes)
     figure.axes[0].set_title(what, loc="left")
     ends = []

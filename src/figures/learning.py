@@ -31,8 +31,9 @@ def plot_learning(
     """
     figure, epochs = Figure((9, 5.4)), sorted(snapshots)[:6]
     units = most_important(with_parameters(network, snapshots[epochs[-1]]), 9)
+    apart = 6.75 / max(1, len(epochs) - 1)
     for place, epoch in enumerate(epochs):
-        copy, left = with_parameters(network, snapshots[epoch]), 0.75 + 1.37 * place
+        copy, left = with_parameters(network, snapshots[epoch]), 0.75 + apart * place
         draw_units(style.place(figure, left, 3.57, 1.25, 1.25), copy, units, epoch)
         draw_answers(style.place(figure, left, 1.62, 1.25, 1.75), copy, images, labels)
     for y, text in ((4.2, "first-layer units\n(own scale each)"), (2.5, "answers")):

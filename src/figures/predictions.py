@@ -54,7 +54,7 @@ def draw_probabilities(axes: Axes, probabilities: np.ndarray, columns: int) -> N
         axes.text(12 * number + 4.5, 1.06, text, ha="center", fontsize=9)
     axes.set(xlim=(-1, 12 * columns - 1), ylim=(0, 1), yticks=(0, 0.5, 1))
     ticks = [12 * place + digit for place in range(len(probabilities)) for digit in range(10)]
-    axes.set_xticks(ticks, [str(tick % 12) for tick in ticks], fontsize=6.5)
+    axes.set_xticks(ticks, [str(tick % 12) for tick in ticks], fontsize=8)
     axes.tick_params(axis="x", length=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylabel("probability")

@@ -23,16 +23,18 @@ def grid(**values: list) -> dict[str, dict]:
     """
     lists = [value if isinstance(value, list) else [value] for value in values.values()]
     return {
-        ", ".join(map(value_text, values, combination)): dict(zip(values, combination))
+        ", ".join(label_of(name, value, len(values)) for name, value in zip(values, combination)): (
+            dict(zip(values, combination))
+        )
         for combination in itertools.product(*lists)
     }
 
 
-def value_text(name: str, value: object) -> str:
-    """A hyperparameter in a label: relu, batch_size 32, 128-64, none."""
+def label_of(name: str, value: object, count: int) -> str:
+    """One of `count` hyperparameters in a label: batch_size 32, hidden 128-64; alone, just relu."""
     if isinstance(value, (list, tuple)):
-        return "-".join(map(str, value)) or "none"
-    return value if isinstance(value, str) else f"{name} {value}"
+        value = "-".join(map(str, value)) or "none"
+    return value if count == 1 and isinstance(value, str) else f"{name} {value}"
 
 
 def configurations(

@@ -80,8 +80,13 @@ def hint(config: Config) -> str:
 
 def warnings_about(row: dict) -> list[str]:
     """What a reader should be told after this epoch of a history, if anything."""
-    found = []
-    if row["epoch"] >= 2 and row["train_loss"] > 0.98 * math.log(10):
+    found, guessing = [], math.log(10)
+    if row["epoch"] >= 2 and row["train_loss"] > 1.5 * guessing:
+        found.append(
+            "the loss is far above ln 10, worse than guessing; usual causes are too large a "
+            "learning rate, or images that are not shuffled"
+        )
+    elif row["epoch"] >= 2 and row["train_loss"] > 0.98 * guessing:
         found.append(
             "the loss is still about ln 10, no better than guessing; usual causes are initial "
             "weights of zero or far too small, or an unsuitable learning rate"

@@ -8,7 +8,7 @@ import numpy as np
 from src.files import replacing
 from src.model import count_parameters
 from src.runs.config import Config
-from src.runs.experiment import file_name, is_ordered, value_text, what_differs
+from src.runs.experiment import file_name, is_ordered, label_of, what_differs
 from src.runs.folder import Run, write_csv
 from src.runs.history import HISTORY_COLUMNS
 from src.runs.statistics import Verdict, compare
@@ -81,7 +81,7 @@ def differing(results: Results, label: str) -> dict:
     """A configuration's values of what the experiment varies, as cells: hidden layers as 128-64."""
     values = {n: getattr(results.configs[label][0], n) for n in what_differs(results.configs)}
     if "hidden" in values:
-        values["hidden"] = value_text("hidden", values["hidden"])
+        values["hidden"] = label_of("hidden", values["hidden"], 1)
     return values
 
 
