@@ -77,14 +77,9 @@ def sweep(
         askers.setdefault(wanted.folder, []).append(wanted)
     missing, finished = [], 0
     for asking in askers.values():
-        wanted = asking[0]
-        try:
-            run = read_run(wanted.folder, wanted.decided_by)
-        except InputError as error:
-            if wanted.folder.exists():
-                print(f"training again: {error}", file=sys.stderr)
-                shutil.rmtree(wanted.folder, ignore_errors=True)
-            missing.append(wanted)
+        run = finished_before(asking[0])
+        if run is None:
+            missing.append(asking[0])
             continue
         finished += 1
         yield from ((each, run) for each in asking)
@@ -123,6 +118,17 @@ def sweep(
         ) from None
     finally:
         progress.close()
+
+
+def finished_before(wanted: Wanted) -> Run | None:
+    """The run, if it stands in its folder, whole. What else stands there is named and removed."""
+    try:
+        return read_run(wanted.folder, wanted.decided_by)
+    except InputError as error:
+        if wanted.folder.exists():
+            print(f"training again: {error}", file=sys.stderr)
+            shutil.rmtree(wanted.folder, ignore_errors=True)
+    return None
 
 
 def keep(wanted: Wanted, parameters: object, history: list[dict], metrics: dict) -> Run:
