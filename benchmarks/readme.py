@@ -38,7 +38,6 @@ PICTURES = {  # file in docs/figures: file in results
     "learning_rates.png": "learning_rates/comparison.png",
     "pixels.png": "pixels/comparison.png",
     "rate_and_batch.png": "rate_and_batch/answer.png",
-    "cost.png": "hidden_layers/answer.png",
     "learning.png": "train/learning.png",
     "learning.gif": "train/learning.gif",
     "augmentation.png": "best/train/augmentation.png",
