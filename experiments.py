@@ -114,7 +114,7 @@ EXPERIMENTS: dict[str, dict] = {
             "plain": {},
             "with dropout 0.1": {"dropout": 0.1},
             "+ cosine schedule": COSINE,
-            "+ Nesterov momentum, lr 0.03": FAST,
+            "+ Nesterov, lr 0.03": FAST,
             "with warm-up": FAST | {"warmup_epochs": 1},
             "with label smoothing": FAST | {"label_smoothing": 0.05},
             "+ weight decay": DECAY,

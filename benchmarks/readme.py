@@ -1,8 +1,7 @@
 """What stands in the README about accuracy, from the results of experiments.py.
 
-    python experiments.py hidden_layers techniques recipes --seeds 1 --jobs 1    # for the times
-    python experiments.py hidden_layers techniques recipes
-    python experiments.py ablation initializers learning_rates rate_and_batch pixels
+    python experiments.py hidden_layers techniques recipes ablation
+    python experiments.py initializers learning_rates rate_and_batch pixels
     python experiments.py kaggle --data train.csv
     python benchmarks/ensemble.py --data train.csv
     python train.py --recipe plain --film; python train.py --recipe best --results results/best

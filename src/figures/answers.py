@@ -58,7 +58,7 @@ def plot_ranking(
         cost.text(seconds, row, f" {seconds:.1f} s", va="center", size=8.5)
     style.accuracy_axis(axes.xaxis, errors.values())
     axes.set(xlabel=what, ylim=(len(metrics) - 0.5, -0.5))
-    axes.set_yticks(range(len(metrics)), [style.short(label) for label in metrics])
+    axes.set_yticks(range(len(metrics)), [style.short(label, 22) for label in metrics])
     cost.set(xlabel="seconds, fastest seed", ylim=axes.get_ylim(), yticks=[])
     cost.set_xlim(0, 1.3 * longest or 1)
     style.save(figure, path, title)

@@ -74,7 +74,7 @@ def plot_comparison(
     last = max((int(history[-1]["epoch"]) for history in every), default=1)
     first = min(1, last - 1)  # before training there is nothing to compare; the axis says so
     figure = Figure((9, 4.6))
-    panels = {f"{parts[0]}_accuracy": style.place(figure, 0.7, 0.65, 3.6, 3.35)}
+    panels = {f"{parts[0]}_accuracy": style.place(figure, 0.7, 0.65, 3.45, 3.35)}
     height = 3.35 / len(parts) - 0.2 * (len(parts) - 1)
     for number, part in enumerate(parts):
         bottom = 4.0 - height - number * (height + 0.4)
