@@ -533,7 +533,7 @@ def test_a_script_ends_in_one_line_and_status_2(fault: str, digits: Data, tmp_pa
     if "--results" not in arguments:
         arguments = [*arguments, "--results", "results"]
     ended = subprocess.run(
-        [sys.executable, ROOT / "train.py", *arguments],
+        [sys.executable, ROOT / "train.py", "--recipe", "plain", *arguments],
         cwd=tmp_path,
         capture_output=True,
         text=True,

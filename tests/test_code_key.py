@@ -78,9 +78,9 @@ def test_a_changed_operator_or_constant_is_noticed_and_a_comment_is_not(
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("train.py", '"hidden": (128, 64)', '"hidden": (5,)'),  # a value that is edited
+        ("train.py", "VALUES = {", 'VALUES = {"x": 1, '),  # a value that is edited
         ("train.py", "accuracy {metrics", "Accuracy {metrics"),  # what is only printed
-        ("experiments.py", "[8, 32, 128, 512]", "[8]"),
+        ("experiments.py", "HIDDEN = [", "HIDDEN = [[7], "),
         ("experiments.py", "BASELINE = {", 'BASELINE = {"x": 1, '),
         ("src/runs/recipes.py", '"momentum": 0.9', '"momentum": 0.8'),  # the config is in the key
         ("src/runs/report.py", ":>16", ":>17"),

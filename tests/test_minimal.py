@@ -19,7 +19,11 @@ minimal = docs_script("minimal")
 def test_it_fits_on_a_page_and_needs_numpy_only():
     text = Path(minimal.__file__).read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60
-    assert set(re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE)) == {"os", "numpy", "pathlib"}
+    assert set(re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE)) == {
+        "os",
+        "numpy",
+        "pathlib",
+    }
 
 
 def test_same_weights_and_batches_give_the_same_parameters_as_src(digits):
