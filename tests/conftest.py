@@ -2,7 +2,10 @@
 """What several test files share: a few real digits, as arrays and as a file."""
 
 import os
+import signal
 
+if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and so it would be in what tests start
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # As in the scripts: one BLAS thread, set before NumPy is imported.
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
