@@ -1,5 +1,6 @@
 """A network on disk: one .npz without pickle, checked when it is read."""
 
+import io
 import json
 from pathlib import Path
 
@@ -17,8 +18,10 @@ def save_network(path: str | Path, network: NeuralNetwork, metadata: dict | None
     """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON."""
     header = {"version": VERSION, "layer_sizes": network.layer_sizes}
     header |= {"activation": network.activation, "metadata": metadata or {}}
-    with replacing(Path(path)) as temporary, open(temporary, "wb") as file:
-        np.savez(file, header=np.array(json.dumps(header)), parameters=network.parameters)
+    content = io.BytesIO()  # on a full disk, np.savez of NumPy before 2.2 prints errors of its own
+    np.savez(content, header=np.array(json.dumps(header)), parameters=network.parameters)
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(content.getvalue())
 
 
 def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
