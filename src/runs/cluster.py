@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -113,6 +114,7 @@ def connected(scheduler: str) -> Iterator[Any]:
             "--scheduler needs Dask; install it with: pip install -r requirements-dask.txt"
         ) from None
     logging.disable()  # Dask tells at length what is told here in one line
+    warnings.filterwarnings("ignore", "coroutine", RuntimeWarning)  # of what a stop cut off
 
     async def kind_of_server() -> str:
         async with rpc(scheduler) as server:
