@@ -1,5 +1,6 @@
 """Kill it, fill its disk, start it twice: what was finished is whole, and going on works."""
 
+import contextlib
 import csv
 import json
 import os
@@ -152,9 +153,15 @@ def test_a_killed_worker_costs_only_time(tmp_path: Path, digits_npz: Path) -> No
     results = tmp_path / "results"
     process = start(results, digits_npz, "--seeds", "1")
 
-    assert wait_for(lambda: len(children(process.pid)) >= 2, 60)
-    time.sleep(0.5)
-    os.kill(children(process.pid)[0], signal.SIGKILL)
+    workers: list[int] = []
+
+    def started() -> bool:
+        workers[:] = children(process.pid)
+        return len(workers) >= 2
+
+    assert wait_for(started, 60)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(workers[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert len(folders(results)) == 8
