@@ -146,7 +146,8 @@ function makeLayers() {
   const { sizes, preprocessing, name } = network();
   state.pinned = state.hovered = null;
   byId("before").hidden = byId("arrow").hidden = preprocessing === "none";
-  byId("seen-note").textContent = { deskew: "straightened", none: "fitted" }[preprocessing] || preprocessing;
+  const notes = { normalise: "upright, standard size", deskew: "straightened", none: "fitted" };
+  byId("seen-note").textContent = notes[preprocessing] || preprocessing;
   byId("made").textContent = `${name}: ${sizes.join("-")}`;
   byId("layers").replaceChildren(...sizes.slice(1, -1).flatMap((count, layer) => {
     const title = document.createElement("h2"), canvas = document.createElement("canvas");
