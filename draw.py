@@ -19,15 +19,15 @@ import numpy as np
 from filelock import FileLock
 
 from src.activations import ACTIVATIONS
+from src.common.errors import InputError
+from src.common.files import replacing
+from src.common.script import ArgumentParser, run_script, whole_number
+from src.common.server import Action, LocalServer
 from src.digits.data import EMBEDDED, ROOT, Data, load_data
-from src.digits.pictures import fit
 from src.digits.preprocessing import PREPROCESSING
-from src.digits.reader import DEFAULT_MODEL, Model, load_models, mean_probabilities
-from src.errors import InputError
-from src.files import replacing
-from src.local_server import Action, LocalServer
 from src.model import NeuralNetwork
-from src.script import ArgumentParser, run_script, whole_number
+from src.reading.pictures import fit
+from src.reading.saved import DEFAULT_MODEL, Model, load_models, mean_probabilities
 from src.utils import scale
 
 PAGE = ROOT / "page"

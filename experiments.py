@@ -9,12 +9,12 @@ A finished run is kept in results/runs/ and never trained twice; if you stop a s
 command continues it.
 """
 
-from src.start import start
+from src.common.start import start
 
 start(__name__)  # before NumPy is imported: one BLAS thread
 
 from src.initializers import INITIALIZERS
-from src.runs.experiment import check_entry, configurations, grid
+from src.runs.questions import check_entry, configurations, grid
 
 # ---- The questions you edit.
 
@@ -165,19 +165,19 @@ import numpy as np
 
 import src
 import train as train_script
-from src.diagnostics import layer_statistics
+from src.common.files import locked, make_writable, recover
+from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.data import ROOT, Data, load_data
 from src.digits.preprocessing import PREPROCESSING
-from src.files import locked, make_writable, recover
 from src.model import NeuralNetwork
 from src.runs.code_key import code_key
 from src.runs.config import Config, as_flags
+from src.runs.diagnostics import layer_statistics
 from src.runs.folder import identity, run_name
 from src.runs.history import follow, prepare, summarise
 from src.runs.report import Results, to_draw, write_tables
 from src.runs.sweep import Due, Wanted, sweep
 from src.runs.workers import jobs_possible
-from src.script import ArgumentParser, run_script, whole_number
 from train import train
 
 

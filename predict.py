@@ -8,7 +8,7 @@ A picture may show one digit or up to 60; of a folder, all pictures are read. A 
 scored, and its answers are written only if --out says where.
 """
 
-from src.start import start
+from src.common.start import start
 
 start(__name__)  # before NumPy is imported: one BLAS thread
 
@@ -22,15 +22,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from src.diagnostics import confusion_matrix
+from src.common.errors import InputError
+from src.common.files import replacing
+from src.common.script import ArgumentParser, one_line, run_script
 from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT
 from src.digits.preprocessing import PREPROCESSING
-from src.digits.reader import DEFAULT_MODEL, Model, load_models, mean_probabilities
-from src.errors import InputError
-from src.files import replacing
-from src.script import ArgumentParser, one_line, run_script
-from src.utils import accuracy
+from src.reading.saved import DEFAULT_MODEL, Model, load_models, mean_probabilities
+from src.utils import accuracy, confusion_matrix
 
 TABLES = (".csv", ".csv.gz", ".zip")
 SURE = 0.8  # below it the next likely digit is named as well
@@ -83,8 +82,8 @@ def orientation(images: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) ->
 
 def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
     """Answer every picture, on the terminal and in one PNG; 2 if one could not be read, else 0."""
-    from src.digits.pictures import find_digits, open_picture  # here: a CSV needs no OpenCV
     from src.figures.predictions import MOST_ROWS, plot_predictions, rows_needed
+    from src.reading.pictures import find_digits, open_picture  # here: a CSV needs no OpenCV
 
     read = partial(mean_probabilities, models)
     shown: list[tuple] = []
@@ -125,7 +124,7 @@ def check_out(out: Path, inputs: list[Path]) -> None:
 
 def pictures_in(paths: list[Path]) -> list[Path]:
     """The paths, each folder replaced by the pictures that are in it, by name."""
-    from src.digits.pictures import SUFFIXES
+    from src.reading.pictures import SUFFIXES
 
     found = []
     for path in paths:

@@ -7,7 +7,7 @@
 Writes curves.png, history.csv, network.npz and more to results/train/.
 """
 
-from src.start import start
+from src.common.start import start
 
 start(__name__)  # before NumPy is imported: one BLAS thread
 
@@ -46,10 +46,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from src.common.files import locked, make_writable, recover
+from src.common.script import ArgumentParser, run_script
 from src.digits.augmentation import augment
 from src.digits.data import ROOT, Data, load_data, split
 from src.digits.preprocessing import PREPROCESSING
-from src.files import locked, make_writable, recover
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import learning_rate_at, sgd_step
@@ -58,7 +59,6 @@ from src.runs.config import Config, add_flags, given_flags
 from src.runs.folder import identity, write_run
 from src.runs.history import TRAIN_SAMPLE, follow, prepare, summarise, warnings_about
 from src.runs.recipes import RECIPES, recipe
-from src.script import ArgumentParser, run_script
 from src.utils import batches
 
 FIGURES = [f"{name}.png" for name in ("curves", "layers", "first_layer", "confusion", "mistakes")]

@@ -17,7 +17,7 @@ def main() -> None:
     import numpy as np
 
     from src.digits.data import load_data
-    from src.network_file import load_network
+    from src.reading.saved import load_network
     from src.runs.config import Config
     from src.runs.history import prepare
     from src.utils import scale

@@ -16,9 +16,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from common import ROOT, read_rows
 from tables import TABLES as BENCHMARKS
 from tables import markdown, replace_block
+
+from common import ROOT, read_rows
 
 MEASURED, FIGURES = ROOT / "docs" / "measured", ROOT / "docs" / "figures"
 TABLES = {  # file in docs/measured: file in results

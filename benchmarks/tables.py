@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from common import RESULTS, ROOT, read_rows
 from training_speed import BEST, FLOOR, JAX_SCAN, MOMENTUM, OURS, SKLEARN, TORCH, TUNED
+
+from common import RESULTS, ROOT, read_rows
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:

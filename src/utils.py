@@ -58,6 +58,12 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(predictions == labels))
 
 
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int = 10) -> np.ndarray:
+    """Counts (classes, classes): row = true digit, column = answer. Both arguments (N,)."""
+    counts = np.bincount(labels * classes + predictions, minlength=classes**2)
+    return counts.reshape(classes, classes)
+
+
 def evaluate(
     network: NeuralNetwork, images: np.ndarray, labels: np.ndarray, batch_size: int = 1000
 ) -> tuple[float, float]:

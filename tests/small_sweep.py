@@ -5,12 +5,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from src.start import start
+from src.common.start import start
 
 start(__name__)
 
 import experiments
-from src.runs.experiment import grid
+from src.runs.questions import grid
 
 experiments.BASELINE = {"epochs": 2, "batch_size": 32, "learning_rate": 0.1}
 sizes = [[], [16], [32], [48], [32, 16], [64, 32], [96, 48], [64, 32, 16]]

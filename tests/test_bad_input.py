@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from sample_csv import csv_text, digit_table
 
+from src.common.errors import InputError
+from src.common.files import read_npz
 from src.digits.data import Data, load_data
-from src.errors import InputError
-from src.files import read_npz
 from src.model import NeuralNetwork
-from src.network_file import load_network, save_network
+from src.reading.saved import load_network, save_network
 from src.runs.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent

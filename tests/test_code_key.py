@@ -20,7 +20,7 @@ MUTATIONS = {
     "src/model.py": ("z += biases", "z -= biases"),
     "src/optimizers.py": ("math.cos(math.pi", "math.sin(math.pi"),
     "src/utils.py": ("rng.permutation", "rng.choice"),
-    "src/diagnostics.py": ("z <= 0", "z < 0"),
+    "src/runs/diagnostics.py": ("z <= 0", "z < 0"),
     "src/digits/data.py": ("count * fraction", "count / fraction"),
     "src/digits/augmentation.py": ("math.radians(10)", "math.radians(11)"),
     "src/digits/preprocessing.py": ("slant * new_y", "slant / new_y"),

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from src.errors import InputError
+from src.common.errors import InputError
 from src.runs.config import Config, add_flags, as_flags, given_flags
 from src.runs.recipes import RECIPES, recipe
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from sample_csv import csv_text, digit_table
 
+from src.common.errors import InputError
 from src.digits import csv_reader, data
 from src.digits.csv_reader import read_csv
 from src.digits.data import Data, load_data, split
-from src.errors import InputError
 
 ROWS = 30
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from src.diagnostics import confusion_matrix, layer_statistics
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.utils import scale
+from src.runs.diagnostics import layer_statistics
+from src.utils import confusion_matrix, scale
 
 
 def test_figures_are_those_of_a_pass_by_hand(digits):

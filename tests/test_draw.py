@@ -16,14 +16,13 @@ import numpy as np
 import pytest
 
 import draw
+from src.common.errors import InputError
+from src.common.server import MAX_BODY, LocalServer
 from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT, Data
 from src.digits.preprocessing import PREPROCESSING
-from src.digits.reader import Model, mean_probabilities
-from src.errors import InputError
-from src.local_server import MAX_BODY, LocalServer
 from src.model import NeuralNetwork
-from src.network_file import save_network
+from src.reading.saved import Model, mean_probabilities, save_network
 from src.utils import scale
 
 WAIT = 60  # seconds that something may take on a busy machine

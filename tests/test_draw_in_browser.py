@@ -22,11 +22,11 @@ if __name__ == "__main__":
 import numpy as np
 import pytest
 
+from src.common.files import replacing
 from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT
 from src.digits.preprocessing import PREPROCESSING
-from src.digits.reader import load_models
-from src.files import replacing
+from src.reading.saved import load_models
 from src.utils import scale
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")

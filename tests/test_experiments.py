@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import experiments
-from src.network_file import load_network
+from src.reading.saved import load_network
 from src.runs.config import Config
 from src.runs.sweep import Wanted, in_good_order
 from tests.conftest import ROOT

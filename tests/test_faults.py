@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.network_file import load_network
+from src.reading.saved import load_network
 from tests.conftest import ROOT
 from tests.test_experiments import SWEEP, folders, without_clock
 

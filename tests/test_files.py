@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from src import files
-from src.errors import InputError
-from src.files import filling, locked, make_writable, recover, replacing
+from src.common import files
+from src.common.errors import InputError
+from src.common.files import filling, locked, make_writable, recover, replacing
 from tests.conftest import ROOT
 
 
@@ -166,7 +166,7 @@ def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
 
 def test_a_lock_is_held_by_one_process(tmp_path: Path) -> None:
     path = tmp_path / "new" / ".lock"
-    code = "import sys; from pathlib import Path; from src.files import locked\n"
+    code = "import sys; from pathlib import Path; from src.common.files import locked\n"
     code += "with locked(Path(sys.argv[1]), 'somebody is writing'): print('in')"
     command = [sys.executable, "-c", code, str(path)]
     with locked(path, "taken"):

@@ -8,9 +8,8 @@ import pytest
 from tests.conftest import ROOT
 
 # From the ground up. A file may import from its own floor, if nothing else is said, and from below.
-GROUND = ["activations", "initializers", "errors", "start"]
-FLOORS = [GROUND, ["losses", "model", "optimizers", "files", "script", "local_server"]]
-FLOORS += [["network_file", "utils", "diagnostics"], ["digits"], ["runs", "figures"]]
+FLOORS = [["activations", "initializers", "common"], ["losses", "model", "optimizers"], ["utils"]]
+FLOORS += [["digits"], ["reading"], ["runs", "figures"]]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 APART = [{"runs", "figures"}]  # on one floor, but strangers
 FILES = sorted((ROOT / "src").rglob("[!_]*.py"))

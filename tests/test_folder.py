@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from src.common.errors import InputError
 from src.digits.data import Data
-from src.errors import InputError
-from src.network_file import load_network
+from src.reading.saved import load_network
 from src.runs.config import Config
 from src.runs.folder import identity, read_run, run_name, write_run
 from src.runs.history import summarise

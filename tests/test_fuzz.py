@@ -23,11 +23,11 @@ import numpy as np
 import pytest
 from sample_csv import PIXEL_NAMES, csv_text, digit_table
 
+from src.common.errors import InputError
 from src.digits.csv_reader import read_csv
 from src.digits.data import Data, load_data
-from src.errors import InputError
 from src.model import NeuralNetwork
-from src.network_file import load_network, save_network
+from src.reading.saved import load_network, save_network
 
 SECONDS = 30  # for one file, on a busy machine; what takes longer hangs
 ODD_CELLS = [

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import train as script
+from src.common.errors import InputError
 from src.digits.data import Data, split
 from src.digits.preprocessing import PREPROCESSING
-from src.errors import InputError
 from src.model import NeuralNetwork
 from src.runs import history as module
 from src.runs.config import Config

@@ -16,12 +16,11 @@ import picture_generator as generator
 import pytest
 from PIL import Image
 
+from src.common.errors import InputError
 from src.digits.augmentation import augment
 from src.digits.data import EMBEDDED, ROOT, Data, load_data
-from src.digits.pictures import find_digits, open_picture
-from src.digits.reader import Model, mean_probabilities
-from src.errors import InputError
-from src.network_file import save_network
+from src.reading.pictures import find_digits, open_picture
+from src.reading.saved import Model, mean_probabilities, save_network
 from src.runs.recipes import recipe
 from src.utils import scale
 from tests.training import run_of

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from src.common.errors import InputError
 from src.digits.data import EMBEDDED, Data, load_data
-from src.digits.ink import cut_out_sheet, find_ink, without_rules
-from src.digits.pictures import find_digits, fit, open_picture
 from src.digits.preprocessing import PREPROCESSING
-from src.errors import InputError
 from src.model import NeuralNetwork
+from src.reading.ink import cut_out_sheet, find_ink, without_rules
+from src.reading.pictures import find_digits, fit, open_picture
 from src.runs.config import Config
 from src.utils import scale
 from tests.training import run_of

@@ -13,14 +13,13 @@ import pytest
 from PIL import Image
 
 import predict as script
-import src.digits.reader as reader
+import src.reading.saved as reader
 from predict import describe, orientation
+from src.common.errors import InputError
 from src.digits.data import ROOT, Data, load_data
 from src.digits.preprocessing import PREPROCESSING, deskew
-from src.digits.reader import load_models, mean_probabilities
-from src.errors import InputError
 from src.model import NeuralNetwork
-from src.network_file import load_network, save_network
+from src.reading.saved import load_models, load_network, mean_probabilities, save_network
 from src.runs.config import Config
 from src.utils import evaluate, scale
 from tests.training import run_of

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from src.script import LONGEST, one_line
-from src.start import BLAS
+from src.common.script import LONGEST, one_line
+from src.common.start import BLAS
 from tests.conftest import ROOT
 
-BEGIN = "from src.start import start\nstart(__name__)\n"
+BEGIN = "from src.common.start import start\nstart(__name__)\n"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and a POSIX shell")
 
 
@@ -22,8 +22,8 @@ def script(tmp_path: Path):
 
     def write(body: str, imports: str = "") -> list[str]:
         path = tmp_path / "script.py"
-        lines = [BEGIN + imports, "import sys, time", "from src.errors import InputError"]
-        lines += ["from src.script import run_script", "def main():"]
+        lines = [BEGIN + imports, "import sys, time", "from src.common.errors import InputError"]
+        lines += ["from src.common.script import run_script", "def main():"]
         lines += [f"    {line}" for line in body.splitlines()]
         path.write_text("\n".join([*lines, "run_script(main)\n"]), encoding="utf-8")
         return [sys.executable, str(path)]

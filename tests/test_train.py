@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import train as script
+from src.common.errors import InputError
 from src.digits.data import Data, load_data, split
-from src.errors import InputError
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.network_file import load_network
+from src.reading.saved import load_network
 from src.runs.config import Config
 from src.runs.folder import read_run
 from src.utils import evaluate, scale

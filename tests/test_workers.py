@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.errors import InputError
+from src.common.errors import InputError
 from src.runs import workers
 from src.runs.workers import START, STEP, TaskFailed, jobs_possible, run_tasks
 from tests.conftest import ROOT
@@ -145,7 +145,7 @@ def test_one_thread_and_the_same_bits_whatever_is_set_outside(
 
 SCRIPT = """
 import dataclasses
-from src.errors import InputError
+from src.common.errors import InputError
 
 FACTORS = {"two": 2}
 OFFSET = 1

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.errors import InputError
+from src.common.errors import InputError
 
 PIXELS = 784
 MAX_BYTES = 2**30  # of an unpacked CSV: half a million digits, over ten times Kaggle's train.csv

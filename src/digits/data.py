@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from src.common.errors import InputError
+from src.common.files import read_npz
 from src.digits.csv_reader import PIXELS, read_csv
-from src.errors import InputError
-from src.files import read_npz
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = ROOT / "data" / "mnist.npz"

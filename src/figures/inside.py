@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from src.diagnostics import confusion_matrix
 from src.digits.augmentation import augment
 from src.figures import style
 from src.figures.curves import column, plot_curves
 from src.model import NeuralNetwork
-from src.utils import scale
+from src.utils import confusion_matrix, scale
 
 
 def plot_layers(path: Path, title: str, history: list[dict], activation: str) -> None:

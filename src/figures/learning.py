@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from src.common.files import replacing
 from src.figures import style
 from src.figures.curves import column
 from src.figures.inside import most_important, unit_tiles
-from src.files import replacing
 from src.model import NeuralNetwork
 from src.utils import scale
 

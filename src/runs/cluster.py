@@ -17,7 +17,7 @@ from typing import Any
 
 import cloudpickle
 
-from src.errors import InputError
+from src.common.errors import InputError
 from src.runs.tasks import FAULT, POLL_SECONDS, RESULT, Report, TaskFailed, follow, reason
 
 WAIT_SECONDS = 7  # for an answer, and for a worker when there is none

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from src.activations import ACTIVATIONS
+from src.common.errors import InputError
 from src.digits.augmentation import AUGMENTATIONS
 from src.digits.preprocessing import PREPROCESSING
-from src.errors import InputError
 from src.initializers import INITIALIZERS
 from src.model import count_parameters
 from src.optimizers import SCHEDULES

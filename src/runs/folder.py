@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from src.common.errors import InputError
+from src.common.files import filling, replacing, write_json
 from src.digits.data import Data
-from src.errors import InputError
-from src.files import filling, replacing, write_json
 from src.model import NeuralNetwork
-from src.network_file import save_network
+from src.reading.saved import save_network
 from src.runs.config import Config
 from src.runs.history import HISTORY_COLUMNS
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from src.diagnostics import layer_statistics
+from src.common.errors import InputError
 from src.digits.data import Data, split
 from src.digits.preprocessing import PREPROCESSING
-from src.errors import InputError
 from src.model import NeuralNetwork
 from src.runs.config import Config
+from src.runs.diagnostics import layer_statistics
 from src.utils import evaluate
 
 Labelled = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) and labels (N,)

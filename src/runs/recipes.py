@@ -5,7 +5,7 @@
 Each is given by its differences from the defaults of Config, which are the recipe `plain`.
 """
 
-from src.errors import InputError
+from src.common.errors import InputError
 from src.runs.config import Config
 
 RECIPES: dict[str, dict] = {

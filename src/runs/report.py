@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from src.files import replacing
+from src.common.files import replacing
 from src.model import count_parameters
 from src.runs.config import Config
-from src.runs.experiment import file_name, is_ordered, label_of, what_differs
 from src.runs.folder import Run, write_csv
 from src.runs.history import HISTORY_COLUMNS
+from src.runs.questions import file_name, is_ordered, label_of, what_differs
 from src.runs.statistics import Verdict, compare
 
 RULE = (

@@ -11,8 +11,8 @@ from types import ModuleType
 
 from tqdm import tqdm
 
+from src.common.errors import InputError
 from src.digits.data import Data
-from src.errors import InputError
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.folder import Run, read_run, write_run

@@ -7,7 +7,7 @@ from typing import Any
 
 import cloudpickle
 
-from src.errors import InputError
+from src.common.errors import InputError
 
 START, STEP = "start", "step"  # what a task reports: once, and after each of its steps
 RESULT, FAULT = "result", "fault"  # its end, with a result or a TaskFailed; the end of everything

@@ -25,9 +25,9 @@ from typing import Any
 
 import cloudpickle
 
+from src.common.start import BLAS
 from src.runs.cluster import on_cluster
 from src.runs.tasks import FAULT, RESULT, START, STEP, Report, TaskFailed, call, follow, reason
-from src.start import BLAS
 
 KILLED = object()  # in place of the result of a task whose worker died under it
 DEATHS = 5  # of one worker in a row, without a task taken, are too many

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from src.errors import InputError
+from src.common.errors import InputError
 
 FAINT = 0.05  # less than this share of the paper's light taken away is no ink
 LONG = 0.3  # of the picture's shorter side: a straight thin line from here on may be a rule

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from src.model import NeuralNetwork
-from src.network_file import load_network, save_network
+from src.reading.saved import load_network, save_network
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -4,7 +4,7 @@ import numpy as np
 
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.utils import one_hot, scale
+from src.utils import scale
 
 
 def layer_statistics(network: NeuralNetwork, images: np.ndarray, labels: np.ndarray) -> list[dict]:
@@ -35,8 +35,3 @@ def layer_statistics(network: NeuralNetwork, images: np.ndarray, labels: np.ndar
             }
         )
     return rows
-
-
-def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """Counts (10, 10): row = true digit, column = answer. Both arguments (N,)."""
-    return (one_hot(labels, dtype=int).T @ one_hot(predictions, dtype=int)).astype(int)

@@ -1,4 +1,4 @@
-"""A network on disk: one .npz without pickle, checked when it is read."""
+"""Saved networks: one .npz each, without pickle, checked when it is read, and what they read."""
 
 import io
 import json
@@ -6,12 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from src.errors import InputError
-from src.files import read_npz, replacing
+from src.common.errors import InputError
+from src.common.files import read_npz, replacing
+from src.digits.data import ROOT
+from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork, count_parameters
+from src.utils import scale
 
+DEFAULT_MODEL = ROOT / "results" / "train" / "network.npz"
 VERSION = 2  # since 2 all weights come before all biases
 MOST_LAYERS, MOST_UNITS = 1000, 1_000_000  # that a file may ask for: a small one could ask for all
+
+Model = tuple[NeuralNetwork, str]  # and the name of its preprocessing
 
 
 def save_network(path: str | Path, network: NeuralNetwork, metadata: dict | None = None) -> None:
@@ -48,3 +54,37 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a network that can be used: {error}") from error
     return network, metadata
+
+
+def load_models(paths: list[Path]) -> list[Model]:
+    """The networks of these files. Raises InputError if one does not read 28x28 digits."""
+    if paths == [DEFAULT_MODEL] and not DEFAULT_MODEL.exists():
+        raise InputError("there is no network yet; `python train.py` makes one")
+    models = []
+    for path in paths:
+        network, metadata = load_network(path)
+        first, *_, last = network.layer_sizes
+        if (first, last) != (784, 10):
+            raise InputError(f"{path}: turns {first} numbers into {last}, not 784 into 10")
+        name = metadata.get("preprocessing", "none")
+        if name not in list(PREPROCESSING):  # a list, because the file may hold anything
+            raise InputError(f"{path}: preprocessing {name!r} is not one of {list(PREPROCESSING)}")
+        models.append((network, name))
+    return models
+
+
+def mean_probabilities(models: list[Model], images: np.ndarray) -> np.ndarray:
+    """Images (N, 28, 28) uint8 to probabilities (N, 10), averaged over the networks.
+
+    Raises InputError if a network's weights are so large that its answers are not numbers.
+    """
+    total = np.zeros((len(images), 10))
+    for network, preprocessing in models:
+        for start in range(0, len(images), 1000):  # not all at once, for memory's sake
+            rows = slice(start, start + 1000)
+            x = scale(PREPROCESSING[preprocessing](images[rows]), network.dtype)
+            with np.errstate(all="ignore"):
+                total[rows] += network.predict_probabilities(x)
+    if not np.isfinite(total).all():
+        raise InputError("the network answers NaN: its weights are too large; train it again")
+    return total / len(models)

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-from src.errors import InputError
+from src.common.errors import InputError
 from src.runs.config import Config
 from src.runs.recipes import recipe
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from src.errors import InputError
+from src.common.errors import InputError
 
 MAX_BODY = 1_000_000  # bytes of a request
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from src.errors import InputError
-from src.start import end_now, on_stop
+from src.common.errors import InputError
+from src.common.start import end_now, on_stop
 
 LONGEST = 500  # characters of an error line
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from src.digits.ink import cut_out_sheet, find_ink, without_rules
-from src.digits.strokes import Part, cut_touching, find_parts, group, reading_order, slope
-from src.errors import InputError
+from src.common.errors import InputError
+from src.reading.ink import cut_out_sheet, find_ink, without_rules
+from src.reading.strokes import Part, cut_touching, find_parts, group, reading_order, slope
 
 Reader = Callable[[np.ndarray], np.ndarray]
 MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds

@@ -3,9 +3,9 @@
 import pytest
 
 import experiments
-from src.errors import InputError
+from src.common.errors import InputError
 from src.runs.config import Config
-from src.runs.experiment import configurations, grid, is_ordered, what_differs
+from src.runs.questions import configurations, grid, is_ordered, what_differs
 
 TABLE = {
     "rates": {"question": "?", "configurations": grid(learning_rate=[0.1, 0.2, 0.3])},

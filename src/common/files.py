@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from src.errors import InputError
+from src.common.errors import InputError
 
 
 @contextlib.contextmanager
