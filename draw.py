@@ -2,15 +2,16 @@
 
     python draw.py                              # opens a page that only this machine can reach
     python draw.py --model A.npz B.npz          # average their probabilities; look into each
-    python draw.py --train                      # first train `best` if there is no network yet
 
 Nothing on the page is made up: it shows what `forward` computes, with the code that trains.
 """
 
+from src.common.start import start
+
+start(__name__)  # before NumPy is imported: one BLAS thread
+
 import argparse
 import functools
-import subprocess
-import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -175,18 +176,6 @@ def whole(query: dict, name: str, below: int) -> int:
 # ------------------------------------------------------------------------------ the command line
 
 
-def train_first(asking: bool) -> None:
-    """Train `best`, if the user agrees. Raises InputError if not."""
-    command = "python train.py --recipe best"
-    if asking:
-        if sys.stdin.isatty():
-            print(f"There is no network yet. Run `{command}` now? [y/N] ", end="", flush=True)
-        if not sys.stdin.isatty() or not sys.stdin.readline().lower().startswith("y"):
-            raise InputError(f"there is no network yet; `{command}` makes one, or draw.py --train")
-    if subprocess.run([sys.executable, ROOT / "train.py", "--recipe", "best"]).returncode:
-        raise InputError(f"`{command}` has failed")
-
-
 def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = ArgumentParser(description=__doc__, formatter_class=raw)
@@ -194,12 +183,9 @@ def main() -> None:
     port = whole_number(0, 65535)
     parser.add_argument("--port", type=port, default=0, help="default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
-    parser.add_argument("--train", action="store_true", help="train one if there is none")
     drawn = ROOT / "results" / "drawn.csv"
     parser.add_argument("--out", type=Path, default=drawn, help="default: results/drawn.csv")
     arguments = parser.parse_args()
-    if arguments.model == [DEFAULT_MODEL] and not DEFAULT_MODEL.exists():
-        train_first(asking=not arguments.train)
     models = load_models(arguments.model)
     asked = actions(models, list(map(str, arguments.model)), arguments.out)
     with LocalServer(FILES, asked, arguments.port) as server:

@@ -1,4 +1,4 @@
-"""A run's history: measured at the same moment by the same code, and summed up truly."""
+"""A run: measured at the same moment by the same code, and summed up truly."""
 
 import math
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import train as script
-from src.common.errors import InputError
 from src.digits.data import Data, split
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
 from src.runs import history as module
 from src.runs.config import Config
-from src.runs.history import HISTORY_COLUMNS, summarise, warnings_about
+from src.runs.history import Diverged, Recorder
+from src.runs.messages import hint, layer_table, warnings_about
 from src.utils import evaluate
 from tests.training import run_of, without_times
 
@@ -21,90 +21,163 @@ SMALL = Config(hidden=(16,), epochs=2, batch_size=32, seed=1)
 
 def test_the_history_begins_before_training_and_ends_with_the_network(digits):
     rows = []
-    network, history = run_of(SMALL, digits, lambda row, network: rows.append(row))
-    assert rows == history
-    assert [row["epoch"] for row in history] == [0, 1, 2]
+    run = run_of(SMALL, digits, Recorder(lambda row, layers: rows.append(row)))
+    assert rows == run.history
+    assert [row["epoch"] for row in run.history] == [0, 1, 2]
     training_rows, validation_rows = split(600, 0.1, SMALL.split_seed)
     training, validation = (
         (digits.images[part], digits.labels[part]) for part in (training_rows, validation_rows)
     )
     untrained = NeuralNetwork([784, 16, 10], seed=SMALL.seed)
-    for row, its_network in ((history[0], untrained), (history[-1], network)):
-        found = [row[name] for name in HISTORY_COLUMNS[1:5]]
-        assert found == [*evaluate(its_network, *training), *evaluate(its_network, *validation)]
-    assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.5
-    assert history[0]["images_per_second"] == 0
-    assert history[1]["images_per_second"] == pytest.approx(540 / history[1]["seconds"])
+    for row, network in ((run.history[0], untrained), (run.history[-1], run.network)):
+        found = [*row.values()][1:5]
+        assert found == [*evaluate(network, *training), *evaluate(network, *validation)]
+    assert run.history[-1]["train_loss"] < run.history[0]["train_loss"] - 0.5
+    assert run.history[0]["images_per_second"] == 0
+    assert run.history[1]["images_per_second"] == pytest.approx(540 / run.history[1]["seconds"])
+    assert [(row["epoch"], row["layer"]) for row in run.layers] == [
+        (epoch, layer) for epoch in range(3) for layer in (1, 2)
+    ]
+    assert run.right.mean() == run.history[-1]["validation_accuracy"]
+    assert run.right.shape == (60,)
 
 
 def test_the_train_columns_are_measured_on_a_fixed_sample(digits, monkeypatch):
     monkeypatch.setattr(module, "TRAIN_SAMPLE", 50)
-    network, history = run_of(SMALL, digits)
+    run = run_of(SMALL, digits)
     rows = split(600, 0.1, SMALL.split_seed)[0][:50]
-    expected = evaluate(network, digits.images[rows], digits.labels[rows])
-    assert (history[-1]["train_loss"], history[-1]["train_accuracy"]) == expected
+    expected = evaluate(run.network, digits.images[rows], digits.labels[rows])
+    assert (run.history[-1]["train_loss"], run.history[-1]["train_accuracy"]) == expected
 
 
 def test_training_does_not_touch_the_test_set(digits):
     without = Data("", digits.images, digits.labels, None, None)
-    _, history = run_of(SMALL, without)
-    assert without_times(history) == without_times(run_of(SMALL, digits)[1])
+    history = run_of(SMALL, without).history
+    assert without_times(history) == without_times(run_of(SMALL, digits).history)
 
 
 def test_preprocessing_applies_to_training_validation_and_test_images(digits, monkeypatch):
     def invert(images):
         return 255 - images
 
-    monkeypatch.setitem(PREPROCESSING, "none", invert)
     inverted = Data(
         "", invert(digits.images), digits.labels, invert(digits.test_images), digits.test_labels
     )
-    network, history = run_of(SMALL, inverted)
-    metrics = summarise(SMALL, inverted, network, history, score_test=True)
-    monkeypatch.undo()
-    same_network, same_history = run_of(SMALL, digits)
-    np.testing.assert_array_equal(network.parameters, same_network.parameters)
-    assert without_times(history) == without_times(same_history)
-    expected = evaluate(same_network, digits.test_images, digits.test_labels)
+    with monkeypatch.context() as patch:
+        patch.setitem(PREPROCESSING, "none", invert)
+        record = Recorder()
+        run_of(SMALL, inverted, record)
+        metrics = record.finish(score_test=True).metrics
+    same = run_of(SMALL, digits)
+    np.testing.assert_array_equal(record.network.parameters, same.network.parameters)
+    assert without_times(record.history) == without_times(same.history)
+    expected = evaluate(same.network, digits.test_images, digits.test_labels)
     assert (metrics["test_loss"], metrics["test_accuracy"]) == expected
+    assert "test_accuracy" not in same.metrics
 
 
-def test_the_summary_names_the_best_and_the_last_epoch(digits):
-    network, history = run_of(SMALL, digits)
-    for row, value in zip(history, (0.3, 0.9, 0.8), strict=True):
-        row["validation_accuracy"] = value
-    metrics = summarise(SMALL, digits, network, history, score_test=False)
+def scored(digits: Data, accuracies: list[float], **options: int) -> tuple[Recorder, list[bool]]:
+    """A recorder that has seen these validation accuracies, and what `enough` said after each."""
+    record, network = Recorder(**options), NeuralNetwork([784, 10])
+    record.begin(SMALL, digits)
+    said = []
+    for accuracy in accuracies:
+        network.parameters += 1
+        values = iter([(0.5, 0.5), (0.5, accuracy)])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "evaluate", lambda *_: next(values))
+            record.measure(network)
+        said.append(record.enough())
+    return record, said
+
+
+def test_the_best_epoch_is_named_and_kept_and_the_last_is_the_network(digits):
+    record, _ = scored(digits, [0.3, 0.9, 0.8])
+    run = record.finish()
+    metrics = run.metrics
     assert (metrics["best_epoch"], metrics["best_validation_accuracy"]) == (1, 0.9)
-    assert metrics["last_validation_accuracy"] == 0.8
+    assert (metrics["last_epoch"], metrics["last_validation_accuracy"]) == (2, 0.8)
     assert (metrics["training_images"], metrics["validation_images"]) == (540, 60)
-    assert metrics["parameters"] == 784 * 16 + 16 + 16 * 10 + 10
-    assert metrics["seconds"] == sum(row["seconds"] for row in history)
+    assert metrics["parameters"] == 7850
+    assert metrics["seconds"] == sum(row["seconds"] for row in run.history)
+    np.testing.assert_array_equal(run.network.parameters - run.best, 1)  # one epoch apart
+
+
+def test_patience_ends_a_run_that_no_longer_gains(digits):
+    _, said = scored(digits, [0.3, 0.9, 0.8, 0.9, 0.95, 0.9, 0.9, 0.9], patience=3)
+    assert said == [False] * 7 + [True]
+    assert not any(scored(digits, [0.9, 0.1, 0.1, 0.1, 0.1])[1])
+
+
+def test_an_interrupted_run_ends_with_its_last_whole_epoch(digits, monkeypatch):
+    whole = run_of(SMALL.with_(epochs=1, schedule="constant"), digits)
+    step, count = script.sgd_step, 0
+
+    def stop_in_the_second_epoch(*arguments):
+        nonlocal count
+        count += 1
+        if count == 20:  # an epoch has 17 steps
+            raise KeyboardInterrupt
+        step(*arguments)
+
+    monkeypatch.setattr(script, "sgd_step", stop_in_the_second_epoch)
+    run = run_of(SMALL.with_(epochs=9), digits, Recorder(film=True))
+    assert run.metrics["stopped"] == "interrupted" and run.metrics["last_epoch"] == 1
+    np.testing.assert_array_equal(run.network.parameters, whole.network.parameters)
+    count = 15  # in the first epoch there is nothing to keep
+    with pytest.raises(KeyboardInterrupt):
+        run_of(SMALL, digits)
+
+
+def test_the_film_keeps_the_network_of_every_epoch(digits):
+    run = run_of(SMALL, digits, Recorder(film=True))
+    assert list(run.snapshots) == [0, 1, 2]
+    np.testing.assert_array_equal(run.snapshots[2], run.network.parameters)
+    assert (run.snapshots[1] != run.snapshots[2]).any()
 
 
 @pytest.mark.filterwarnings("error")  # NumPy's own complaints would not help anybody
 @pytest.mark.parametrize(("learning_rate", "batch_size"), [(1000, 32), (1000, 600)])
-def test_a_run_whose_numbers_explode_stops_and_says_what_to_do(digits, batch_size, learning_rate):
+def test_a_run_whose_numbers_explode_stops_and_keeps_what_it_was(digits, batch_size, learning_rate):
     config = Config(
         hidden=(64, 64, 64), learning_rate=learning_rate, batch_size=batch_size, epochs=10
     )
-    rows = []
-    with pytest.raises(InputError, match=rf"epoch \d+: .*learning rate below {learning_rate}"):
-        run_of(config, digits, lambda row, network: rows.append(row))
-    assert all(math.isfinite(row["train_loss"]) for row in rows)
+    record = Recorder()
+    with pytest.raises(Diverged, match=r"epoch \d+: the loss is no longer finite"):
+        script.train(config, digits, record)
+    run = record.finish()
+    assert all(math.isfinite(row["train_loss"]) for row in run.history)
+    assert np.isfinite(run.network.parameters).all()
+    assert run.metrics["failed"].startswith(f"epoch {len(run.history)}: ")
+    assert "below 1000" in hint(config)
 
 
 @pytest.mark.filterwarnings("error")
 def test_an_explosion_in_the_very_last_step_is_noticed(digits, monkeypatch):
     def explode(network, *rest):
         network.parameters[...] = 1e30  # finite, but what it computes is not
-        return 1.0
 
-    monkeypatch.setattr(script, "training_step", explode)
-    with pytest.raises(InputError, match="epoch 1: the loss is no longer finite"):
+    monkeypatch.setattr(script, "sgd_step", explode)
+    with pytest.raises(Diverged, match="epoch 1: the loss is no longer finite"):
         run_of(SMALL.with_(epochs=1), digits)
 
 
-def test_dead_layers_get_a_warning():
-    layers = [{"layer": 1, "dead_share": 0.2}, {"layer": 2, "dead_share": 0.75}]
-    (warning,) = warnings_about({"epoch": 1, "train_loss": 0.5, "layers": layers})
-    assert warning.startswith("more than half of the units of hidden layer 2 are dead")
+def warned(loss: float, accuracy: float, *silent: float) -> list[str]:
+    layers = [{"layer": n, "dead_share": share} for n, share in enumerate(silent, 1)]
+    return warnings_about({"epoch": 2, "train_loss": loss, "train_accuracy": accuracy}, layers)
+
+
+def test_warnings():
+    (warning,) = warned(0.5, 0.8, 0.2, 0.75)
+    assert warning.startswith("more than half of the units of hidden layer 2 are silent")
+    assert "worse than guessing" in warned(9, 0.1)[0]
+    assert "no better than guessing" in warned(2.3, 0.1)[0]
+    assert not warned(9, 0.77)  # raw pixels at a tiny rate: the logits are large, but it learns
+
+
+def test_the_layers_and_a_hidden_that_holds_too_much():
+    table = layer_table(Config())
+    assert [line.split()[-1] for line in table.splitlines()] == "100,480 8,256 650 109,386".split()
+    for hidden in ((784, 128), (128, 10)):
+        assert "784 inputs and 10 outputs are added" in layer_table(Config(hidden=hidden))
+    assert "added" not in layer_table(Config(hidden=()))

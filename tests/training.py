@@ -1,20 +1,16 @@
 """One run in this process, for the tests that need a trained network."""
 
-from collections.abc import Callable
-
 from src.digits.data import Data
-from src.model import NeuralNetwork
 from src.runs.config import Config
-from src.runs.history import follow, prepare
+from src.runs.history import Recorder, Run
 from train import train
 
 
-def run_of(
-    config: Config, data: Data, on_epoch: Callable = lambda row, network: None
-) -> tuple[NeuralNetwork, list[dict]]:
-    """The network after the last epoch, and the history."""
-    training, validation = prepare(config, data)
-    return follow(train(config, *training), config, training, validation, on_epoch)
+def run_of(config: Config, data: Data, record: Recorder | None = None, **rest: object) -> Run:
+    """A finished run."""
+    record = record or Recorder()
+    train(config, data, record, **rest)
+    return record.finish()
 
 
 def without_times(history: list[dict]) -> list[dict]:

@@ -1,6 +1,7 @@
-"""The hyperparameters of a run: their names, types, ranges and choices, and what each one does.
+"""The hyperparameters of a run: names, defaults, ranges and choices, and what each one does.
 
-To add one, add a field to Config. Its check, its flag in train.py and its help text follow from it.
+They stand here and nowhere else. To add one, add a field to Config; its check, its flag in train.py
+and its help text follow from it.
 """
 
 import argparse
@@ -161,10 +162,10 @@ def given_flags(arguments: argparse.Namespace) -> dict[str, object]:
     given = {name: getattr(arguments, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     if "hidden" in given:  # 256,128 or 256 128 or none
-        words = [word for part in given["hidden"] for word in part.removesuffix(",").split(",")]
-        words = [] if words == ["none"] else words
-        if not all(word.isascii() and word.isdigit() for word in words):
-            raise InputError(f"--hidden {' '.join(words)}: give sizes such as 256,128, or none")
+        typed = " ".join(given["hidden"])
+        words = [] if typed == "none" else typed.replace(",", " ").split()
+        if not all(word.isascii() and word.isdigit() and len(word) < 10 for word in words):
+            raise InputError(f"--hidden {typed}: give sizes such as 256,128, or none")
         given["hidden"] = tuple(map(int, words))
     return given
 
@@ -174,15 +175,15 @@ def layers_text(hidden: tuple[int, ...]) -> str:
     return ",".join(map(str, hidden)) or "none"
 
 
-def as_flags(config: Config) -> str:
-    """The flags that turn the recipe `plain` into this config."""
-    words = ["--recipe plain"]
+def as_flags(config: Config, start_from: Config) -> str:
+    """The flags of train.py that turn the config `start_from` into this one."""
+    words = []
     for each in dataclasses.fields(config):
-        value, flag = getattr(config, each.name), each.name.replace("_", "-")
-        if value == each.default:
+        value, flag = getattr(config, each.name), "--" + each.name.replace("_", "-")
+        if value == getattr(start_from, each.name):
             continue
         if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
+            words.append(flag if value else flag.replace("--", "--no-", 1))
         else:
-            words.append(f"--{flag} {layers_text(value) if each.name == 'hidden' else value}")
+            words.append(f"{flag} {layers_text(value) if each.name == 'hidden' else value}")
     return " ".join(words)

@@ -1,8 +1,9 @@
-"""A run's history: the training is watched from outside, measured after every epoch, summed up."""
+"""A run: one training with one seed, measured after each epoch, always in the same way."""
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,21 +13,30 @@ from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.diagnostics import layer_statistics
-from src.utils import evaluate
+from src.utils import evaluate, scale
 
 Labelled = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) and labels (N,)
 
-HISTORY_COLUMNS = [
-    "epoch",
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "seconds",
-    "images_per_second",
-]
 TRAIN_SAMPLE = 5000  # training images that loss and accuracy are measured on, always the same
 LAYER_SAMPLE = 1000  # training images that the layers' statistics are taken over
+
+
+class Diverged(InputError):
+    """The loss or a parameter is no longer a finite number."""
+
+
+@dataclass
+class Run:
+    """What was asked of a run, and what came of it. The same object travels everywhere."""
+
+    config: Config
+    network: NeuralNetwork  # after the last epoch
+    history: list[dict]  # one row for each epoch, from 0: losses, accuracies, seconds
+    layers: list[dict]  # one row for each epoch and layer: see layer_statistics
+    metrics: dict  # what is known in the end, fit for JSON; what was not measured has no entry
+    right: np.ndarray  # (validation images,) bool: which the network reads right in the end
+    best: np.ndarray | None = None  # parameters (P,) of the best epoch on the validation images
+    snapshots: dict[int, np.ndarray] = field(default_factory=dict)  # epoch -> parameters
 
 
 def prepare(config: Config, data: Data) -> tuple[Labelled, Labelled]:
@@ -37,95 +47,108 @@ def prepare(config: Config, data: Data) -> tuple[Labelled, Labelled]:
     return training, (preprocess(data.images[held_out]), data.labels[held_out])
 
 
-def follow(
-    networks: Iterable[NeuralNetwork],
-    config: Config,
-    training: Labelled,
-    validation: Labelled,
-    on_epoch: Callable[[dict, NeuralNetwork], None] = lambda row, network: None,
-) -> tuple[NeuralNetwork, list[dict]]:
-    """Measure a network before training and after every epoch, as train.train yields it.
+class Recorder:
+    """Measures a network before training and after each epoch, and keeps what a run needs.
 
-    Returns the network as it is in the end, and its history: for every epoch from 0 a dict with
-    HISTORY_COLUMNS and, as "layers", layer_statistics. `on_epoch` gets each dict as soon as it is
-    there. Raises InputError if the loss or a parameter is no longer finite.
+    `on_epoch(row, layers)` is called with each new row of the history. With `film`, the parameters
+    of all epochs are kept; with `patience` n > 0, `enough` says so after n epochs without a better
+    validation accuracy.
     """
-    images, labels = training
-    sample = images[:TRAIN_SAMPLE], labels[:TRAIN_SAMPLE]
-    history: list[dict] = []
-    start = time.perf_counter()
-    with np.errstate(all="ignore"):  # what overflows is noticed here, in plain words
-        for epoch, network in enumerate(networks):
-            seconds = time.perf_counter() - start if epoch else 0.0
-            scores = evaluate(network, *sample) + evaluate(network, *validation)
-            if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
-                raise InputError(f"epoch {epoch}: the loss is no longer finite; {hint(config)}")
-            speed = len(images) / seconds if epoch else 0.0
-            row: dict = dict(zip(HISTORY_COLUMNS, (epoch, *scores, seconds, speed)))
-            row["layers"] = layer_statistics(network, images[:LAYER_SAMPLE], labels[:LAYER_SAMPLE])
-            history.append(row)
-            on_epoch(row, network)
-            start = time.perf_counter()
-    return network, history
 
+    def __init__(
+        self,
+        on_epoch: Callable[[dict, list[dict]], None] = lambda row, layers: None,
+        film: bool = False,
+        patience: int = 0,
+    ) -> None:
+        self.on_epoch, self.film, self.patience = on_epoch, film, patience
+        self.history: list[dict] = []
+        self.layers: list[dict] = []
+        self.snapshots: dict[int, np.ndarray] = {}
+        self.best: dict = {}  # the row of the best epoch
+        self.failed = self.stopped = ""
 
-def hint(config: Config) -> str:
-    """What to try when the numbers have left the floating-point range."""
-    if config.preprocessing == "raw":
-        return "try pixels that are scaled to [0, 1], or a far lower learning rate"
-    if config.initializer == "standard_normal":
-        return "try smaller initial weights, such as he_uniform"
-    return f"try a learning rate below {config.learning_rate:g}"
+    def begin(self, config: Config, data: Data) -> Labelled:
+        """Split and preprocess the data. Returns what to train on."""
+        self.config, self.data = config, data
+        self.training, self.validation = prepare(config, data)
+        if self.patience and not len(self.validation[0]):
+            raise InputError("--patience needs validation images; give a --validation-fraction")
+        return self.training
 
+    def measure(self, network: NeuralNetwork) -> None:
+        """Add an epoch to the history. Raises Diverged if a number is no longer finite."""
+        images, labels = self.training
+        epoch = len(self.history)
+        seconds = time.perf_counter() - self.clock if epoch else 0.0
+        scores = evaluate(network, images[:TRAIN_SAMPLE], labels[:TRAIN_SAMPLE])
+        scores += evaluate(network, *self.validation)
+        if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
+            self.failed = f"epoch {epoch}: the loss is no longer finite"
+            raise Diverged(self.failed)
+        names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+        row = {"epoch": epoch, **dict(zip(names, scores)), "seconds": seconds}
+        row["images_per_second"] = len(images) / seconds if epoch else 0.0
+        layers = layer_statistics(network, images[:LAYER_SAMPLE], labels[:LAYER_SAMPLE])
+        self.layers += [{"epoch": epoch, **layer} for layer in layers]
+        self.network, self.last = network, network.parameters.copy()
+        if not self.best or row["validation_accuracy"] > self.best["validation_accuracy"]:
+            self.best, self.best_parameters = row, self.last
+        if self.film:
+            self.snapshots[epoch] = self.last
+        self.history.append(row)
+        self.on_epoch(row, layers)
+        self.clock = time.perf_counter()
 
-def warnings_about(row: dict) -> list[str]:
-    """What a reader should be told after this epoch of a history, if anything."""
-    found, guessing = [], math.log(10)
-    if row["epoch"] >= 2 and row["train_loss"] > 1.5 * guessing:
-        found.append(
-            "the loss is far above ln 10, worse than guessing; usual causes are too large a "
-            "learning rate, or images that are not shuffled"
-        )
-    elif row["epoch"] >= 2 and row["train_loss"] > 0.98 * guessing:
-        found.append(
-            "the loss is still about ln 10, no better than guessing; usual causes are initial "
-            "weights of zero or far too small, or an unsuitable learning rate"
-        )
-    dead = [str(layer["layer"]) for layer in row["layers"] if layer["dead_share"] > 0.5]
-    if dead:
-        found.append(
-            f"more than half of the units of hidden layer {', '.join(dead)} are dead (silent for "
-            "every image); try a lower learning rate, other initial weights or leaky_relu"
-        )
-    return found
+    def enough(self) -> bool:
+        """Whether to stop early: the validation accuracy has not risen for `patience` epochs."""
+        waited = self.history[-1]["epoch"] - self.best["epoch"]
+        if self.patience and waited >= self.patience:
+            self.stopped = f"no better validation accuracy for {waited} epochs"
+        return bool(self.stopped)
 
+    def interrupt(self) -> None:
+        """Ctrl-C: the last whole epoch is the end. Without one, there is nothing to keep."""
+        if len(self.history) < 2:
+            raise KeyboardInterrupt
+        self.stopped, self.snapshots = "interrupted", {}  # a film would take too long now
 
-def summarise(
-    config: Config, data: Data, network: NeuralNetwork, history: list[dict], score_test: bool
-) -> dict:
-    """The figures of a finished run; what was not measured has no entry.
+    def finish(self, score_test: bool = False) -> Run:
+        """The run as it is now. With score_test the test set is looked at: here, and only here.
 
-    With score_test the test set is looked at: here, once and at the very end.
-    """
-    last = history[-1]
-    rows, held_out = split(len(data.images), config.validation_fraction, config.split_seed)
-    metrics = {
-        "parameters": network.parameters.size,
-        "training_images": len(rows),
-        "measured_training_images": min(len(rows), TRAIN_SAMPLE),
-        "validation_images": len(held_out),
-        "last_train_loss": last["train_loss"],
-        "seconds": sum(row["seconds"] for row in history),
-    }
-    if len(held_out):
-        best = max(history, key=lambda row: row["validation_accuracy"])
-        metrics |= {
-            "best_epoch": best["epoch"],
-            "best_validation_accuracy": best["validation_accuracy"],
-            "last_validation_accuracy": last["validation_accuracy"],
+        The network is that of the last epoch: with the learning rate at its end it is as good as
+        the best one, whose lead on the validation images is partly luck.
+        """
+        config, data, last = self.config, self.data, self.history[-1]
+        self.network.parameters[...] = self.last  # where an epoch was broken off
+        images, labels = self.validation
+        metrics = {
+            "data": data.source,
+            "parameters": self.network.parameters.size,
+            "training_images": len(self.training[0]),
+            "measured_training_images": min(len(self.training[0]), TRAIN_SAMPLE),
+            "validation_images": len(images),
+            "last_epoch": last["epoch"],
+            "last_train_loss": last["train_loss"],
+            "seconds": sum(row["seconds"] for row in self.history),
         }
-    if score_test and len(data.test_images):
-        test_images = PREPROCESSING[config.preprocessing](data.test_images)
-        loss, accuracy = evaluate(network, test_images, data.test_labels)
-        metrics |= {"test_loss": loss, "test_accuracy": accuracy}
-    return metrics
+        right = np.empty(0, bool)
+        if len(images):
+            metrics |= {
+                "best_epoch": self.best["epoch"],
+                "best_validation_accuracy": self.best["validation_accuracy"],
+                "last_validation_accuracy": last["validation_accuracy"],
+            }
+            logits = [self.network.forward(scale(part))[0] for part in np.array_split(images, 10)]
+            right = np.concatenate(logits).argmax(axis=1) == labels
+        if score_test and len(data.test_images):
+            test_images = PREPROCESSING[config.preprocessing](data.test_images)
+            loss, accuracy = evaluate(self.network, test_images, data.test_labels)
+            metrics |= {"test_loss": loss, "test_accuracy": accuracy}
+        for name in ("stopped", "failed"):
+            if getattr(self, name):
+                metrics[name] = getattr(self, name)
+        best = self.best_parameters if len(images) else None
+        return Run(
+            config, self.network, self.history, self.layers, metrics, right, best, self.snapshots
+        )

@@ -1,0 +1,111 @@
+"""What the scripts say about a run: its layers, its epochs, its warnings, its end."""
+
+import dataclasses
+import math
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+
+from src.model import count_parameters
+from src.runs.config import Config
+
+
+def config_lines(config: Config) -> str:
+    """Every hyperparameter on a line."""
+    return "\n".join(f"  {name} = {value}" for name, value in dataclasses.asdict(config).items())
+
+
+def layer_table(config: Config) -> str:
+    """The layers and their parameters, and a hint if `hidden` seems to hold more than it should."""
+    lines, sizes = [], config.layer_sizes
+    for fan_in, fan_out in pairwise(sizes):
+        what = "softmax" if len(lines) == len(sizes) - 2 else config.activation
+        lines.append(f"  {fan_in:5,} -> {fan_out:5,} {what:10} {(fan_in + 1) * fan_out:10,}")
+    lines.append(f"  {'parameters':25} {count_parameters(sizes):10,}")
+    hidden = config.hidden
+    if hidden and (hidden[0] == 784 or hidden[-1] == 10):
+        lines.append("note: hidden lists the hidden layers only; 784 inputs and 10 outputs are added")
+    return "\n".join(lines)
+
+
+def epoch_line(row: dict) -> str:
+    """One line about an epoch, on at most 80 columns."""
+    parts = [f"epoch {row['epoch']:3d}"]
+    for part in ("train", "validation"):
+        if not math.isnan(row[f"{part}_loss"]):
+            parts.append(f"{part} {row[f'{part}_accuracy']:.2%}, loss {row[f'{part}_loss']:.4f}")
+    return "   ".join([*parts, f"{row['seconds']:.2f} s"])
+
+
+def epoch_printer() -> Callable[[dict, list[dict]], None]:
+    """For a Recorder: print a line for each epoch, and each warning once."""
+    warned: set[str] = set()
+
+    def show(row: dict, layers: list[dict]) -> None:
+        print(epoch_line(row), flush=True)
+        for warning in warnings_about(row, layers):
+            if warning not in warned:
+                print(f"warning: {warning}", file=sys.stderr)
+            warned.add(warning)
+
+    return show
+
+
+def warnings_about(row: dict, layers: list[dict]) -> list[str]:
+    """What a reader should be told after this epoch of a history, if anything."""
+    found, guessing, learned = [], math.log(10), row["train_accuracy"] > 0.2
+    if row["epoch"] >= 2 and row["train_loss"] > 1.5 * guessing and not learned:
+        found.append(
+            "the loss is far above ln 10, worse than guessing; usual causes are too large a "
+            "learning rate, or images that are not shuffled"
+        )
+    elif row["epoch"] >= 2 and row["train_loss"] > 0.98 * guessing and not learned:
+        found.append(
+            "the loss is still about ln 10, no better than guessing; usual causes are initial "
+            "weights of zero or far too small, or an unsuitable learning rate"
+        )
+    silent = [str(layer["layer"]) for layer in layers if layer["dead_share"] > 0.5]
+    if silent:
+        found.append(
+            f"more than half of the units of hidden layer {', '.join(silent)} are silent for all "
+            "of 1,000 images; try a lower learning rate, other initial weights or leaky_relu"
+        )
+    return found
+
+
+def hint(config: Config) -> str:
+    """What to try when the numbers have left the floating-point range."""
+    if config.preprocessing == "raw":
+        return "try pixels that are scaled to [0, 1], or a far lower learning rate"
+    if config.initializer == "standard_normal":
+        return "try smaller initial weights, such as he_uniform"
+    return f"try a learning rate below {config.learning_rate:g}"
+
+
+def outcome(metrics: dict) -> str:
+    """What a finished run reached, in a line."""
+    words = []
+    if "last_validation_accuracy" in metrics:
+        words.append(f"validation accuracy {metrics['last_validation_accuracy']:.2%}")
+    if "test_accuracy" in metrics:
+        words.append(f"test accuracy {metrics['test_accuracy']:.2%}")
+    words.append(f"train loss {metrics['last_train_loss']:.4f}, {metrics['seconds']:.1f} s")
+    return ", ".join(words)
+
+
+def summary(metrics: dict) -> str:
+    """The end of a run of train.py."""
+    lines = []
+    if "stopped" in metrics:
+        lines.append(f"stopped after epoch {metrics['last_epoch']}: {metrics['stopped']}")
+    if "best_epoch" in metrics:
+        lines.append(
+            f"validation accuracy {metrics['last_validation_accuracy']:.2%}; the best was "
+            f"{metrics['best_validation_accuracy']:.2%}, after epoch {metrics['best_epoch']}"
+        )
+    if "test_accuracy" in metrics:
+        lines.append(
+            f"test accuracy {metrics['test_accuracy']:.2%}: that was the one look at the test set; "
+            "choose by the validation accuracy"
+        )
+    return "\n".join(lines)
