@@ -53,7 +53,7 @@ from src.digits.data import ROOT, Data, load_data, split
 from src.digits.preprocessing import PREPROCESSING
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.optimizers import learning_rate_at, sgd_step
+from src.optimizers import learning_rates, sgd_step
 from src.runs.code_key import code_key
 from src.runs.config import Config, add_flags, given_flags
 from src.runs.folder import identity, write_run
@@ -82,16 +82,7 @@ def training_step(
     logits, cache = network.forward(x, config.dropout, rng)
     loss, d_logits = cross_entropy(logits, labels, config.label_smoothing)
     network.backward(d_logits, cache, out=gradient)
-    sgd_step(
-        network.parameters,
-        gradient,
-        velocity,
-        learning_rate,
-        config.momentum,
-        config.nesterov,
-        config.weight_decay,
-        network.weight_count,
-    )
+    sgd_step(network, gradient, velocity, learning_rate, config)
     return loss
 
 
@@ -114,21 +105,16 @@ def train(
     gradient = np.empty_like(network.parameters)
     velocity = np.zeros_like(network.parameters)
     per_epoch = math.ceil(len(images) / config.batch_size)
-    iterations, warmup = config.epochs * per_epoch, round(config.warmup_epochs * per_epoch)
+    rates = learning_rates(config, per_epoch)
     distort = None
     if config.augmentation != "none":
         strength = config.augmentation_strength
         distort = partial(augment, name=config.augmentation, strength=strength, rng=augment_rng)
 
     yield network
-    iteration = 0
     for _ in range(config.epochs):
         for x, y in watch(batches(images, labels, config.batch_size, shuffle_rng, distort)):
-            learning_rate = learning_rate_at(
-                iteration, iterations, config.learning_rate, config.schedule, warmup
-            )
-            training_step(network, x, y, gradient, velocity, learning_rate, config, dropout_rng)
-            iteration += 1
+            training_step(network, x, y, gradient, velocity, next(rates), config, dropout_rng)
         yield network
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from src.activations import softmax
 from src.digits.augmentation import augment
 from src.figures import style
 from src.figures.curves import column, plot_curves
@@ -169,6 +170,6 @@ def run_figures(
     plot_curves(folder / "curves.png", title, [history], train_images)
     plot_layers(folder / "layers.png", f"{layers}, layer by layer", history, network.activation)
     plot_first_layer(folder / "first_layer.png", network)
-    probabilities = network.predict_probabilities(scale(images))
+    probabilities = softmax(network.forward(scale(images))[0])
     plot_confusion(folder / "confusion.png", labels, probabilities.argmax(axis=1), what)
     plot_mistakes(folder / "mistakes.png", shown, labels, probabilities)
