@@ -174,7 +174,7 @@ from src.runs.code_key import code_key
 from src.runs.config import Config, as_flags
 from src.runs.diagnostics import layer_statistics
 from src.runs.folder import identity, run_name
-from src.runs.history import follow, prepare, summarise
+from src.runs.history import Recorder, Run
 from src.runs.report import Results, to_draw, write_tables
 from src.runs.sweep import Due, Wanted, sweep
 from src.runs.workers import jobs_possible
@@ -183,18 +183,11 @@ from train import train
 
 def train_one(
     step: Callable[[], None], config: Config, score_test: bool, source: str, *arrays: np.ndarray
-) -> tuple[np.ndarray, list[dict], dict]:
+) -> Run:
     """In a worker: one run. arrays: images, labels, test images, test labels."""
-    data = Data(source, *arrays)
-    training, validation = prepare(config, data)
-    network, history = follow(
-        train(config, *training),
-        config,
-        training,
-        validation,
-        lambda row, _: step() if row["epoch"] else None,
-    )
-    return network.parameters, history, summarise(config, data, network, history, score_test)
+    record = Recorder(lambda row, layers: step() if row["epoch"] else None)
+    train(config, Data(source, *arrays), record)
+    return record.finish(score_test)
 
 
 def publish(name: str, results: Results, data: Data, root: Path) -> None:
@@ -301,7 +294,7 @@ def print_answer(name: str, results: Results, folder: Path) -> None:
     verdict = results.verdict()
     if verdict and not EXPERIMENTS[name].get("score_test"):
         best = results.configs[verdict.best][0]
-        print(f"to train {verdict.best}: python train.py {as_flags(best)}")
+        print(f"to train {verdict.best}: python train.py {as_flags(best, Config())}")
     print(f"figures and tables: {folder}")
 
 

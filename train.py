@@ -29,12 +29,13 @@ VALUES = {
 import argparse
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from src.common.script import ArgumentParser, run_script, whole_number
-from src.digits.augmentation import augmenter
+from src.digits.augmentation import augment
 from src.digits.data import ROOT, Data, load_data
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
@@ -47,10 +48,7 @@ from src.utils import batches
 
 @np.errstate(all="ignore")  # what overflows is noticed by the recorder, and told in plain words
 def train(
-    config: Config,
-    data: Data,
-    record: Recorder | None = None,
-    network: NeuralNetwork | None = None,
+    config: Config, data: Data, record: Recorder | None = None, network: NeuralNetwork | None = None
 ) -> tuple[NeuralNetwork, list[dict]]:
     """Mini-batch SGD. Returns the trained network and its history, one dict for each epoch.
 
@@ -68,7 +66,10 @@ def train(
     shuffle_rng, augment_rng, dropout_rng = (
         np.random.default_rng([config.seed, stream]) for stream in (1, 2, 3)
     )
-    distort = augmenter(config.augmentation, config.augmentation_strength, augment_rng)
+    distort = None
+    if config.augmentation != "none":
+        strength = config.augmentation_strength
+        distort = partial(augment, name=config.augmentation, strength=strength, rng=augment_rng)
     rates = learning_rates(config, math.ceil(len(images) / config.batch_size))
 
     record.measure(network)
@@ -113,11 +114,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    from src.common.code import code_key
     from src.common.files import locked, make_writable
     from src.common.script import held_back
     from src.reading.saved import load_network
     from src.runs import messages
+    from src.runs.code_key import code_key
     from src.runs.folder import identity, write_run
 
     arguments = parse_arguments()
@@ -130,9 +131,10 @@ def main() -> int:
     config = start_from.with_(**given_flags(arguments))
     folder = arguments.results / arguments.name
     make_writable(folder)
-    with locked(folder):
+    busy = f"{folder}: another training is writing there; give --name or --results another folder"
+    with locked(arguments.results / f".{arguments.name}.lock", busy):
         data = load_data(arguments.data)
-        decided_by = identity(config, data, code_key(), arguments.test, network)
+        decided_by = identity(config, data, code_key(main, ROOT), arguments.test)
         print(f"data: {data.source}, {len(data.images):,} images")
         print(messages.config_lines(config), messages.layer_table(config), sep="\n")
         record = Recorder(messages.epoch_printer(), arguments.film, arguments.patience)

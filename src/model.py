@@ -110,12 +110,20 @@ class NeuralNetwork:
         return gradient
 
     def predict_probabilities(self, x: np.ndarray) -> np.ndarray:
-        """x (N, D) to probabilities (N, K)."""
-        return softmax(self.forward(x)[0])
+        """x (N, D), pixels in [0, 1], to probabilities (N, K). Raises ValueError, as predict."""
+        return softmax(self.checked_logits(x))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """x (N, D) to the most probable class of each row (N,)."""
-        return self.forward(x)[0].argmax(axis=1)
+        """x (N, D), pixels in [0, 1], to the most probable class of each row (N,)."""
+        return self.checked_logits(x).argmax(axis=1)
+
+    def checked_logits(self, x: np.ndarray) -> np.ndarray:
+        """The logits of x. Raises ValueError for another shape, integers and values above 1."""
+        if x.ndim != 2 or x.shape[1] != self.layer_sizes[0]:
+            raise ValueError(f"x has shape {x.shape}, not (N, {self.layer_sizes[0]})")
+        if x.dtype.kind != "f" or (x > 1).any():
+            raise ValueError("x is not floats in [0, 1]: utils.scale makes them of pixels 0-255")
+        return self.forward(x)[0]
 
 
 def count_parameters(layer_sizes: list[int]) -> int:

@@ -198,6 +198,24 @@ def test_predictions(digits):
     np.testing.assert_array_equal(network.predict(x), logits.argmax(axis=1))
 
 
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((2, 28, 28), np.float32), r"shape \(2, 28, 28\), not \(N, 784\)"),
+        (np.zeros(784, np.float32), "shape"),
+        (np.zeros((2, 783), np.float32), "shape"),
+        (np.ones((2, 784), np.uint8), "0-255"),
+        (np.full((2, 784), 255.0, np.float32), "0-255"),
+    ],
+)
+def test_what_is_no_pixels_is_refused_in_one_line(x, message):
+    network = NeuralNetwork([784, 10])
+    for predict in (network.predict, network.predict_probabilities):
+        with pytest.raises(ValueError, match=message) as caught:
+            predict(x)
+        assert "\n" not in str(caught.value)
+
+
 # --------------------------------------------------------------------------------- dropout
 
 
@@ -220,7 +238,7 @@ def test_dropout_silences_that_share_and_scales_up_the_rest(dropout):
 
 def test_dropout_spares_inputs_and_logits_and_is_off_at_prediction():
     network = NeuralNetwork([50, 40, 10])
-    x = np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32)
+    x = np.random.default_rng(0).random((20, 50), np.float32)
     logits, cache = network.forward(x, 0.5, np.random.default_rng(1))
     np.testing.assert_array_equal(cache[0][0], x)
     assert logits.all()

@@ -1,14 +1,22 @@
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.optimizers import BLOCK, SCHEDULES, learning_rate_at, sgd_step
+from src.optimizers import SCHEDULES, learning_rates, sgd_step
+from src.runs.config import Config
 
 KINDS = [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}]
 CURVATURE = np.array([1.0, 0.3, 4.0])
+
+
+def step(p, g, v, learning_rate, weight_count=0, **options):
+    """sgd_step on three vectors; the first `weight_count` parameters are weights."""
+    network = SimpleNamespace(parameters=p, weight_count=weight_count)
+    sgd_step(network, g, v, learning_rate, Config(**options))
 
 
 def slope(point):
@@ -21,7 +29,7 @@ def test_plain_sgd_is_exactly_p_minus_lr_g():
     p, g = (rng.normal(size=1000).astype(np.float32) for _ in range(2))
     v = np.zeros_like(p)
     expected = p - np.float32(0.1) * g
-    sgd_step(p, g.copy(), v, 0.1)
+    step(p, g.copy(), v, 0.1)
     np.testing.assert_array_equal(p, expected)
     assert not v.any()
 
@@ -33,7 +41,7 @@ def test_one_step_of_each_kind_by_hand():
         ({"momentum": 0.5, "nesterov": True}, 4.25, 1.75),  # v = 0.5 * (4 - 0.5); p = 3 + v - 0.5
     ):
         p, g, v = np.array([3.0]), np.array([1.0]), np.array([4.0])
-        sgd_step(p, g, v, 0.5, **options)
+        step(p, g, v, 0.5, **options)
         assert (p[0], v[0]) == (expected_p, expected_v)
 
 
@@ -41,7 +49,7 @@ def test_momentum_over_several_steps():
     p, v = np.array([1.0, -2.0, 0.5]), np.zeros(3)
     points = [p.copy()]
     for _ in range(6):
-        sgd_step(p, slope(p), v, 0.1, momentum=0.9)
+        step(p, slope(p), v, 0.1, momentum=0.9)
         points.append(p.copy())
     # Polyak's form without a velocity: p_next = p - lr g(p) + mu (p - p_before)
     before = point = points[0]
@@ -54,7 +62,7 @@ def test_nesterov_is_the_look_ahead_form():
     p, v = np.array([1.0, -2.0, 0.5]), np.zeros(3)
     point, velocity = p.copy(), np.zeros(3)
     for _ in range(6):
-        sgd_step(p, slope(p), v, 0.1, momentum=0.9, nesterov=True)
+        step(p, slope(p), v, 0.1, momentum=0.9, nesterov=True)
         velocity = 0.9 * velocity - 0.1 * slope(point + 0.9 * velocity)  # where it will be
         point = point + velocity
         np.testing.assert_allclose(p, point + 0.9 * velocity, rtol=1e-12, atol=1e-15)
@@ -66,7 +74,7 @@ def test_a_step_on_the_vector_moves_the_layers_and_stays_float32(options):
     network = NeuralNetwork([4, 3, 2])
     weights = network.weights[1].copy()
     gradient, velocity = np.ones_like(network.parameters), np.zeros_like(network.parameters)
-    sgd_step(network.parameters, gradient, velocity, 0.25, **options)
+    sgd_step(network, gradient, velocity, 0.25, Config(**options))
     assert (network.weights[1] < weights).all()
     assert (network.biases[0] < 0).all()
     assert {a.dtype for a in (network.parameters, gradient, velocity)} == {np.dtype(np.float32)}
@@ -78,8 +86,7 @@ def test_weight_decay_draws_weights_towards_0_and_leaves_biases():
     network.biases[0][...] = 5
     weights = [w.copy() for w in network.weights]
     gradient, velocity = np.zeros_like(network.parameters), np.zeros_like(network.parameters)
-    step = (network.parameters, gradient, velocity, 0.5)
-    sgd_step(*step, weight_decay=0.25, weight_count=network.weight_count)
+    sgd_step(network, gradient, velocity, 0.5, Config(weight_decay=0.25))
     for after, before in zip(network.weights, weights, strict=True):
         np.testing.assert_array_equal(after, before - np.float32(0.5) * (np.float32(0.25) * before))
     np.testing.assert_array_equal(network.biases[0], 5)
@@ -87,29 +94,15 @@ def test_weight_decay_draws_weights_towards_0_and_leaves_biases():
     assert {a.dtype for a in (network.parameters, gradient)} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("options", KINDS)
-@pytest.mark.parametrize("weight_count", [7, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
-def test_a_step_in_blocks_is_that_of_each_parameter_alone(options, weight_count):
-    rng = np.random.default_rng(0)
-    p, g, v = rng.normal(size=(3, 2 * BLOCK + 100)).astype(np.float32)
-    places = [0, 6, 7, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 4, 2 * BLOCK + 5, len(p) - 1]
-    expected = []
-    for place in places:
-        one = [array[place : place + 1].copy() for array in (p, g, v)]
-        sgd_step(*one, 0.1, **options, weight_decay=0.5, weight_count=int(place < weight_count))
-        expected.append(one)
-    sgd_step(p, g, v, 0.1, **options, weight_decay=0.5, weight_count=weight_count)
-    found = np.array([array[places] for array in (p, g, v)])
-    np.testing.assert_array_equal(found, np.array(expected)[:, :, 0].T)
-
-
 @pytest.mark.parametrize("options", KINDS[1:])
 @pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
 def test_a_velocity_fades_without_becoming_subnormal_and_one_of_0_stays_0(options, momentum):
     p, g = np.zeros(4, np.float32), np.zeros(4, np.float32)
     v = np.array([1, -1, 1e-20, 0], np.float32)
+    network = SimpleNamespace(parameters=p, weight_count=4)
+    config = Config(**options | {"momentum": momentum})
     for _ in range(10_000):
-        sgd_step(p, g, v, 0.1, **options | {"momentum": momentum})
+        sgd_step(network, g, v, 0.1, config)
         assert (np.abs(v[v != 0]) >= np.finfo(np.float32).smallest_normal).all()
     assert (np.abs(v) < 1e-30).all()
     assert (p[3], v[3]) == (0, 0)
@@ -134,12 +127,12 @@ def test_fifty_steps_are_those_of_pytorch(initializer, nesterov):
     groups = [{"params": [p for p in model.parameters() if p.ndim == 2], "weight_decay": decay}]
     groups.append({"params": [p for p in model.parameters() if p.ndim == 1]})
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=nesterov)
+    config = Config(momentum=0.9, nesterov=nesterov, weight_decay=decay)
     gradient, velocity = np.empty_like(network.parameters), np.zeros_like(network.parameters)
     for batch, y in zip(x, labels):
         logits, cache = network.forward(batch)
         network.backward(cross_entropy(logits, y)[1], cache, out=gradient)
-        step = (network.parameters, gradient, velocity, 0.1, 0.9, nesterov)
-        sgd_step(*step, decay, network.weight_count)
+        sgd_step(network, gradient, velocity, 0.1, config)
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(
             model(torch.from_numpy(batch)), torch.from_numpy(y)
@@ -172,20 +165,26 @@ def test_where_the_steps_are():
     assert found == [1, 0.1, 0.1, 0.01, 0.01]
 
 
+def rates_of(steps_per_epoch, **options):
+    return list(learning_rates(Config(**options), steps_per_epoch))
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule_starts_at_the_peak_and_never_rises_or_ends_below_zero(schedule):
-    rates = [learning_rate_at(i, 500, 0.4, schedule) for i in range(500)]
+    rates = rates_of(100, epochs=5, learning_rate=0.4, schedule=schedule)
+    assert len(rates) == 500
     assert rates[0] == 0.4
     assert all(later <= earlier for earlier, later in pairwise(rates))
     assert rates[-1] > 0
+    assert {type(rate) for rate in rates} == {float}  # a np.float64 would make float32 steps slow
 
 
 def test_warm_up_rises_to_the_peak_and_the_schedule_follows():
-    rates = [learning_rate_at(i, 12, 0.8, "cosine", warmup=4) for i in range(12)]
+    rates = rates_of(4, epochs=3, learning_rate=0.8, schedule="cosine", warmup_epochs=1)
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8])
     assert rates[8] == pytest.approx(0.4)  # half of the eight that are left
     assert rates[11] == pytest.approx(0.4 * (1 + np.cos(np.pi * 7 / 8)))
 
 
 def test_a_run_may_be_all_warm_up():
-    assert [learning_rate_at(i, 2, 1.0, "step", warmup=4) for i in range(2)] == [0.25, 0.5]
+    assert rates_of(2, epochs=1, learning_rate=1.0, schedule="step", warmup_epochs=2) == [0.25, 0.5]

@@ -19,12 +19,12 @@ from src.common.errors import InputError
 from src.digits.data import Data, load_data, split
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
+from src.optimizers import sgd_step
 from src.reading.saved import load_network
 from src.runs.config import Config
 from src.runs.folder import read_run
-from tests.conftest import ROOT
-from src.optimizers import sgd_step
 from src.utils import batches, evaluate, scale
+from tests.conftest import ROOT
 from tests.training import run_of, without_times
 from train import train
 

@@ -1,9 +1,11 @@
 """The frame around every script: its command line, what it prints on, and how it ends."""
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from src.common.errors import InputError
@@ -105,6 +107,18 @@ def run_script(main: Callable[[], int | None]) -> NoReturn:
         status = 130
     on_stop(end_now)
     sys.exit(status)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Signals to stop are ignored until the block is done, so that what it writes is whole."""
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {n: signal.signal(n, signal.SIG_IGN) for n in numbers if n}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 def failed(message: object) -> int:

@@ -1,10 +1,12 @@
 """A look inside one network: is it healthy, what does it look for, what does it get wrong?"""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from src.activations import softmax
 from src.digits.augmentation import augment
 from src.figures import style
 from src.figures.curves import column, plot_curves
@@ -169,6 +171,25 @@ def run_figures(
     plot_curves(folder / "curves.png", title, [history], train_images)
     plot_layers(folder / "layers.png", f"{layers}, layer by layer", history, network.activation)
     plot_first_layer(folder / "first_layer.png", network)
-    probabilities = network.predict_probabilities(scale(images))
+    probabilities = softmax(network.forward(scale(images))[0])
     plot_confusion(folder / "confusion.png", labels, probabilities.argmax(axis=1), what)
     plot_mistakes(folder / "mistakes.png", shown, labels, probabilities)
+
+
+def draw_run(folder: Path, run: Any, data: Any, suffix: str = "png") -> None:
+    """All figures of a finished run: interim, until the figures are rebuilt."""
+    from src.digits.data import split
+    from src.digits.preprocessing import PREPROCESSING
+
+    config = run.config
+    _, rows = split(len(data.images), config.validation_fraction, config.split_seed)
+    shown, labels, what = data.images[rows], data.labels[rows], "validation"
+    if len(rows) == 0:
+        shown, labels, what = data.test_images, data.test_labels, "test"
+    images = PREPROCESSING[config.preprocessing](shown)
+    count = len(run.network.weights)
+    history = [
+        row | {"layers": run.layers[i * count : (i + 1) * count]}
+        for i, row in enumerate(run.history)
+    ]
+    run_figures(folder, run.network, history, images, shown, labels, what, 5000)

@@ -59,7 +59,8 @@ def draw_answers(
 ) -> None:
     """Twelve images with the answer below each: blue if it is right, else orange."""
     style.draw_picture(axes, style.mosaic(images, 3, down=40), "", cmap="gray_r", vmin=0, vmax=255)
-    for place, answer in enumerate(network.predict(scale(images, network.dtype))):
+    answers = network.forward(scale(images, network.dtype))[0].argmax(axis=1)
+    for place, answer in enumerate(answers):
         ink = style.colour(0 if answer == labels[place] else 1)
         at = 31 * (place % 3) + 13.5, 40 * (place // 3) + 33.5
         axes.text(*at, answer, ha="center", va="center", color=ink, weight="bold", size=8)

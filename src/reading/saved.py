@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from src.activations import softmax
 from src.common.errors import InputError
 from src.common.files import read_npz, replacing
 from src.digits.data import ROOT
@@ -84,7 +85,7 @@ def mean_probabilities(models: list[Model], images: np.ndarray) -> np.ndarray:
             rows = slice(start, start + 1000)
             x = scale(PREPROCESSING[preprocessing](images[rows]), network.dtype)
             with np.errstate(all="ignore"):
-                total[rows] += network.predict_probabilities(x)
+                total[rows] += softmax(network.forward(x)[0])
     if not np.isfinite(total).all():
         raise InputError("the network answers NaN: its weights are too large; train it again")
     return total / len(models)

@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +19,9 @@ import numpy as np
 from src.common.errors import InputError
 from src.common.files import filling, replacing, write_json
 from src.digits.data import Data
-from src.model import NeuralNetwork
-from src.reading.saved import save_network
+from src.reading.saved import load_network, save_network
 from src.runs.config import Config
-from src.runs.history import HISTORY_COLUMNS
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run, as read back from its folder."""
-
-    config: Config
-    folder: Path
-    history: list[dict]
-    metrics: dict
+from src.runs.history import Run
 
 
 def identity(config: Config, data: Data, code: str, score_test: bool) -> dict:
@@ -59,27 +47,17 @@ def run_name(decided_by: dict) -> str:
     return f"{layers}_seed{config['seed']}_{key}"
 
 
-def write_run(
-    folder: Path,
-    decided_by: dict,
-    network: NeuralNetwork,
-    history: list[dict],
-    metrics: dict,
-    figures: Sequence[str] = (),
-) -> None:
-    """Write the files of a run, all or none; old `figures`, which the caller draws anew, go.
-
-    The network is that of the last epoch: with the learning rate at its end it is as good as the
-    best one, whose lead on the validation images would be partly luck. metrics.json knows both.
-    """
+def write_run(folder: Path, run: Run, decided_by: dict, figures: Sequence[str] = ()) -> None:
+    """Write the files of a run, all or none; old `figures`, which the caller draws anew, go."""
     config = decided_by["config"]
-    saved_with = {"preprocessing": config["preprocessing"], "config": config, "metrics": metrics}
-    layers = [{"epoch": row["epoch"], **layer} for row in history for layer in row["layers"]]
+    saved_with = {"preprocessing": config["preprocessing"], "config": config}
+    saved_with["metrics"] = run.metrics
     with filling(folder, figures) as new:
-        write_json(new / "metrics.json", metrics)
-        write_csv(new / "history.csv", history, HISTORY_COLUMNS)
-        write_csv(new / "layers.csv", layers, list(layers[0]))
-        save_network(new / "network.npz", network, saved_with)
+        write_json(new / "metrics.json", run.metrics)
+        write_csv(new / "history.csv", run.history, list(run.history[0]))
+        write_csv(new / "layers.csv", run.layers, list(run.layers[0]))
+        save_network(new / "network.npz", run.network, saved_with)
+        np.save(new / "right.npy", run.right)
         sums = {path.name: checksum(path) for path in sorted(new.iterdir())}
         write_json(new / "config.json", decided_by | {"sha256": sums})
 
@@ -92,10 +70,13 @@ def read_run(folder: Path, decided_by: dict) -> Run:
         if described != decided_by:
             raise ValueError("holds another run than its name says")
         changed = [name for name in sums if checksum(folder / name) != sums[name]]
-        if changed or len(sums) != 4:
+        if changed or len(sums) != 5:
             raise ValueError(f"{', '.join(changed) or 'a file'} is not what the run wrote")
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return Run(Config(**decided_by["config"]), folder, read_history(folder), metrics)
+        network, _ = load_network(folder / "network.npz")
+        right = np.load(folder / "right.npy")
+        config = Config(**decided_by["config"])
+        return Run(config, network, read_history(folder), [], metrics, right)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"{folder}: damaged ({error})") from error
 

@@ -67,6 +67,7 @@ class Recorder:
         self.snapshots: dict[int, np.ndarray] = {}
         self.best: dict = {}  # the row of the best epoch
         self.failed = self.stopped = ""
+        self.clock = time.perf_counter()
 
     def begin(self, config: Config, data: Data) -> Labelled:
         """Split and preprocess the data. Returns what to train on."""
@@ -81,8 +82,8 @@ class Recorder:
         images, labels = self.training
         epoch = len(self.history)
         seconds = time.perf_counter() - self.clock if epoch else 0.0
-        scores = evaluate(network, images[:TRAIN_SAMPLE], labels[:TRAIN_SAMPLE])
-        scores += evaluate(network, *self.validation)
+        sample = images[:TRAIN_SAMPLE], labels[:TRAIN_SAMPLE]
+        scores = evaluate(network, *sample) + evaluate(network, *self.validation)
         if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
             self.failed = f"epoch {epoch}: the loss is no longer finite"
             raise Diverged(self.failed)

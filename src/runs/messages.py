@@ -17,14 +17,14 @@ def config_lines(config: Config) -> str:
 
 def layer_table(config: Config) -> str:
     """The layers and their parameters, and a hint if `hidden` seems to hold more than it should."""
-    lines, sizes = [], config.layer_sizes
+    sizes, lines = config.layer_sizes, list[str]()
     for fan_in, fan_out in pairwise(sizes):
         what = "softmax" if len(lines) == len(sizes) - 2 else config.activation
         lines.append(f"  {fan_in:5,} -> {fan_out:5,} {what:10} {(fan_in + 1) * fan_out:10,}")
     lines.append(f"  {'parameters':25} {count_parameters(sizes):10,}")
     hidden = config.hidden
     if hidden and (hidden[0] == 784 or hidden[-1] == 10):
-        lines.append("note: hidden lists the hidden layers only; 784 inputs and 10 outputs are added")
+        lines.append("note: `hidden` is without the 784 inputs and the 10 outputs; both are added")
     return "\n".join(lines)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from src.common.files import replacing
 from src.model import count_parameters
 from src.runs.config import Config
-from src.runs.folder import Run, write_csv
-from src.runs.history import HISTORY_COLUMNS
+from src.runs.folder import write_csv
+from src.runs.history import Run
 from src.runs.questions import file_name, is_ordered, label_of, what_differs
 from src.runs.statistics import Verdict, compare
 
@@ -113,8 +113,7 @@ def curve_rows(results: Results) -> list[dict]:
     for label, runs in results.runs.items():
         for run in runs:
             same = {"configuration": label} | differing(results, label)
-            same |= {"seed": run.config.seed, "folder": run.folder.name}
-            rows += [same | {name: row[name] for name in HISTORY_COLUMNS} for row in run.history]
+            rows += [same | {"seed": run.config.seed} | row for row in run.history]
     return rows
 
 

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from src.common.errors import InputError
 from src.digits.data import Data
-from src.model import NeuralNetwork
 from src.runs.config import Config
-from src.runs.folder import Run, read_run, write_run
-from src.runs.history import warnings_about
+from src.runs.folder import read_run, write_run
+from src.runs.history import Run
+from src.runs.messages import outcome, warnings_about
 from src.runs.progress import Progress, epoch_work
 from src.runs.workers import TaskFailed, run_tasks
 
@@ -104,11 +104,12 @@ def sweep(
                 tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
                 yield from ((each, str(result)) for each in askers[wanted.folder])
                 continue
-            run = keep(wanted, *result)
+            run = result
+            write_run(wanted.folder, run, wanted.decided_by)
             finished += 1
             progress.runs_done += 1
             tqdm.write(f"{label}: {outcome(run.metrics)}")
-            for warning in warnings_about(result[1][-1]):
+            for warning in warnings_about(run.history[-1], run.layers[-len(run.network.weights) :]):
                 tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
             yield from ((each, run) for each in askers[wanted.folder])
     except KeyboardInterrupt:
@@ -129,22 +130,3 @@ def finished_before(wanted: Wanted) -> Run | None:
             print(f"training again: {error}", file=sys.stderr)
             shutil.rmtree(wanted.folder, ignore_errors=True)
     return None
-
-
-def keep(wanted: Wanted, parameters: object, history: list[dict], metrics: dict) -> Run:
-    """Write what a worker sent back into the folder of its run, and read it from there."""
-    network = NeuralNetwork(wanted.config.layer_sizes, wanted.config.activation, "zeros")
-    network.parameters[...] = parameters
-    write_run(wanted.folder, wanted.decided_by, network, history, metrics)
-    return read_run(wanted.folder, wanted.decided_by)
-
-
-def outcome(metrics: dict) -> str:
-    """What a finished run reached, in a line."""
-    words = []
-    if "last_validation_accuracy" in metrics:
-        words.append(f"validation accuracy {metrics['last_validation_accuracy']:.2%}")
-    if "test_accuracy" in metrics:
-        words.append(f"test accuracy {metrics['test_accuracy']:.2%}")
-    words.append(f"train loss {metrics['last_train_loss']:.4f}, {metrics['seconds']:.1f} s")
-    return ", ".join(words)
