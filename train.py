@@ -30,10 +30,12 @@ import argparse
 import math
 import sys
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
+from src.common.errors import InputError
 from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.augmentation import augment
 from src.digits.data import ROOT, Data, load_data
@@ -95,46 +97,54 @@ def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", help="a table of digits, such as Kaggle's train.csv")
-    parser.add_argument("--recipe", choices=RECIPES, help="start from it instead of the values")
-    parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
-    parser.add_argument("--name", default="train", help="folder in results (default: train)")
-    parser.add_argument("--test", action="store_true", help="score the test set, once, at the end")
-    parser.add_argument("--film", action="store_true", help="also draw how the network learns")
-    parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of figures")
-    patience = whole_number(0, 100_000)
-    parser.add_argument(
-        "--patience", type=patience, default=0, help="stop after so many epochs without a gain"
-    )
-    parser.add_argument(
-        "--continue", type=Path, dest="start_from", metavar="NPZ", help="train a network further"
-    )
+    add, number = parser.add_argument, whole_number(0, 100_000)
+    add("--data", help="a table of digits, such as Kaggle's train.csv")
+    add("--recipe", choices=RECIPES, help="start from it instead of the values")
+    add("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
+    add("--name", default="train", help="of the folder in results (default: train)")
+    add("--test", action="store_true", help="score the test set, once, at the end")
+    add("--film", action="store_true", help="also draw how the network learns")
+    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
+    add("--patience", type=number, default=0, help="stop after so many epochs without a gain")
+    add("--continue", type=Path, dest="start_from", metavar="NPZ", help="go on training a network")
     add_flags(parser, VALUES)
     return parser.parse_args()
+
+
+def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | None]:
+    """The config, and the network to go on with if there is one."""
+    from src.reading.saved import load_network
+
+    network, start_from = None, Config().with_(**VALUES)
+    if arguments.start_from:
+        network, saved_with = load_network(arguments.start_from)
+        start_from = Config().with_(**saved_with.get("config", {}))
+    if arguments.recipe:
+        start_from = recipe(arguments.recipe)
+    config = start_from.with_(**given_flags(arguments))
+    if network and network.layer_sizes != config.layer_sizes:
+        where = f"--continue {arguments.start_from}"
+        raise InputError(f"{where}: has layers {network.layer_sizes}, not {config.layer_sizes}")
+    return config, network
 
 
 def main() -> int:
     from src.common.files import locked, make_writable
     from src.common.script import held_back
-    from src.reading.saved import load_network
     from src.runs import messages
     from src.runs.code_key import code_key
     from src.runs.folder import identity, write_run
 
     arguments = parse_arguments()
-    network, start_from = None, Config().with_(**VALUES)
-    if arguments.recipe:
-        start_from = recipe(arguments.recipe)
-    if arguments.start_from:
-        network, saved_with = load_network(arguments.start_from)
-        start_from = Config().with_(**saved_with["config"])
-    config = start_from.with_(**given_flags(arguments))
+    config, network = asked_for(arguments)
     folder = arguments.results / arguments.name
     make_writable(folder)
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
     with locked(arguments.results / f".{arguments.name}.lock", busy):
         data = load_data(arguments.data)
         decided_by = identity(config, data, code_key(main, ROOT), arguments.test)
+        if network:
+            decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
         print(f"data: {data.source}, {len(data.images):,} images")
         print(messages.config_lines(config), messages.layer_table(config), sep="\n")
         record = Recorder(messages.epoch_printer(), arguments.film, arguments.patience)

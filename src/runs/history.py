@@ -86,7 +86,7 @@ class Recorder:
         scores = evaluate(network, *sample) + evaluate(network, *self.validation)
         if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
             self.failed = f"epoch {epoch}: the loss is no longer finite"
-            raise Diverged(self.failed)
+            raise (Diverged if epoch else InputError)(self.failed)
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
         row = {"epoch": epoch, **dict(zip(names, scores)), "seconds": seconds}
         row["images_per_second"] = len(images) / seconds if epoch else 0.0
