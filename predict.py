@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from src.common.errors import InputError
+from src.common.errors import InputError, one_line
 from src.common.files import replacing
-from src.common.script import ArgumentParser, one_line, run_script
+from src.common.script import ArgumentParser, run_script
 from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT
 from src.digits.preprocessing import PREPROCESSING

@@ -1,17 +1,15 @@
-"""The frame around every script: its command line, what it prints on, and how it ends."""
+"""The frame around every script: its command line, and how it ends."""
 
 import argparse
+import builtins
 import contextlib
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from src.common.errors import InputError
-from src.common.start import end_now, on_stop
-
-LONGEST = 500  # characters of an error line
+from src.common.errors import InputError, explain
+from src.common.start import STOPS, give_back
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -32,95 +30,29 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def one_line(text: object) -> str:
-    """A message on one line: control characters escaped, and its middle cut out if it is long."""
-    words = " ".join(str(text).split())
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
-    if len(line) <= LONGEST:
-        return line
-    return f"{line[: LONGEST * 2 // 3]} ... {line[-LONGEST // 3 :]}"  # the end says what to do
+def run_script(main: Callable[[], int | None]) -> None:
+    """Run a script's main and exit with its status. What a user can fix is one line and status 2.
 
-
-class Patient:
-    """stdout or stderr on which no print fails: `python train.py | head -1` trains to its end.
-
-    Characters that a terminal does not know are escaped. A write that fails is noted, and what
-    comes after it goes nowhere.
+    A notebook gets back what `start` has borrowed.
     """
-
-    def __init__(self, stream: Any) -> None:
-        # None if it is closed: python train.py >&-
-        self.stream = stream or open(os.devnull, "w")  # noqa: SIM115
-        self.stream.reconfigure(errors="backslashreplace")
-        self.failure: OSError | None = None
-
-    def write(self, text: str) -> int:
-        self.patiently(self.stream.write, text)
-        return len(text)
-
-    def flush(self) -> None:
-        self.patiently(self.stream.flush)
-
-    def patiently(self, action: Callable, *arguments: str) -> None:
-        try:
-            action(*arguments)
-        except OSError as error:
-            self.failure = error
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-
-stops: list[None] = []  # grows with every signal to stop
-
-
-def interrupt() -> NoReturn:
-    stops.append(None)
-    raise KeyboardInterrupt
-
-
-def run_script(main: Callable[[], int | None]) -> NoReturn:
-    """Run a script's main. What a user can fix ends in one line and exit status 2."""
-    out = sys.stdout = Patient(sys.stdout)  # type: ignore[assignment]
-    sys.stderr = Patient(sys.stderr)  # type: ignore[assignment]
     try:
-        on_stop(interrupt)
-        status = main() or 0
-        out.flush()
-        if out.failure and not isinstance(out.failure, BrokenPipeError):  # a full disk, say
-            status = failed(f"some output could not be printed: {out.failure.strerror}")
-    except InputError as error:
-        status = failed(error)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        status = failed(f"{where}{error.strerror or error}; what was finished is kept")
-    except MemoryError as error:
-        status = failed(f"out of memory: {error}")
-    except KeyboardInterrupt as stopped:
-        print(f"\n{one_line(str(stopped)) or 'stopped'}", file=sys.stderr)
-        status = 130
-    except Exception:
-        if not stops:
+        with give_back:
+            status = main() or 0
+            print(end="", flush=True)
+    except (Exception, KeyboardInterrupt) as error:
+        status = explain(error)
+        if status == 1:
             raise
-        print("\nstopped", file=sys.stderr)  # in C code, which made another error of it
-        status = 130
-    on_stop(end_now)
-    sys.exit(status)
+    if status == 0 or not hasattr(builtins, "__IPYTHON__"):  # it would add lines of its own
+        sys.exit(status)
 
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Signals to stop are ignored until the block is done, so that what it writes is whole."""
-    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
-    before = {n: signal.signal(n, signal.SIG_IGN) for n in numbers if n}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
     try:
         yield
     finally:
         for number, action in before.items():
             signal.signal(number, action)
-
-
-def failed(message: object) -> int:
-    print("error:", one_line(message), file=sys.stderr)
-    return 2

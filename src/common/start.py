@@ -1,36 +1,71 @@
-"""What comes before NumPy is imported: one BLAS thread, and a Ctrl-C that prints no traceback."""
+"""What comes before the other imports: one BLAS thread, and no traceback for what is no bug."""
 
+import contextlib
+import math
 import os
 import signal
-from collections.abc import Callable
+import sys
+import time
+from types import TracebackType
+
+from src.common.errors import explain
 
 BLAS = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"]
+STOPS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+give_back = contextlib.ExitStack()  # closed when a script has run: what a notebook gets back
 
 
 def start(name: str) -> None:
     """Begin a script with `start(__name__)`, above every import that takes long.
 
     One BLAS thread whatever is set outside: matrices of this size gain nothing from a second, and
-    another number of threads gives other bits. The rest is for the script that runs, not for
-    workers and tests, which import it.
+    another number of threads gives other bits. A notebook has loaded NumPy before, and our modules
+    as they were then: it gets its threads back in the end, and the modules are loaded anew.
     """
-    for variable in BLAS:
-        os.environ[variable] = "1"
+    hosted = sys._getframe(1).f_back is not None  # by a notebook, an IDE, a debugger
+    if name == "__main__" and not hosted:
+        take_over()
+    if "numpy" not in sys.modules and not (name == "__main__" and hosted):
+        os.environ.update(dict.fromkeys(BLAS, "1"))
+        return
+    import numpy  # noqa: F401  # so that its threads are found
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    limits = threadpool_limits(1, user_api="blas")
+    if "blas" not in [each["user_api"] for each in threadpool_info()]:
+        print("warning: this NumPy's threads cannot be limited any more", file=sys.stderr)
     if name == "__main__":
-        on_stop(end_now)
+        give_back.enter_context(limits)
+        for module in [each for each in sys.modules if each.startswith("src.")]:
+            if module != __name__:
+                del sys.modules[module]
 
 
-def on_stop(action: Callable[[], None]) -> None:
-    """Call `action` on Ctrl-C, on `kill`, and when the terminal is closed (not under nohup)."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):
-            signal.signal(number, lambda *_: action())
+def take_over() -> None:
+    """Make this process ours: no traceback for what is no bug, and no print that fails.
 
+    Ctrl-C, `kill` and a closed terminal raise KeyboardInterrupt. A second one within two seconds
+    is ignored: it would break off the clean-up after the first.
+    """
+    last = -math.inf
 
-def end_now() -> None:
-    """End where nothing can be lost: a KeyboardInterrupt would end in the middle of an import."""
-    try:
-        os.write(2, b"\nstopped\n")
-    finally:
-        os._exit(130)
+    def stop(*_: object) -> None:
+        nonlocal last
+        if time.monotonic() - last > 2:
+            last = time.monotonic()
+            raise KeyboardInterrupt
+
+    def hook(kind: type, error: BaseException, traceback: TracebackType | None) -> None:
+        status = explain(error)
+        if status == 1:
+            sys.__excepthook__(kind, error, traceback)
+        sys.exit(status)
+
+    sys.excepthook = hook
+    for number in STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, stop)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: SIM115  # train.py >&-
+        stream.reconfigure(errors="backslashreplace")  # what the terminal does not know
+        setattr(sys, name, stream)
