@@ -16,6 +16,7 @@ from src.runs.recipes import RECIPES
 from tests.conftest import ROOT
 
 PAGES = {"README.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/README.md"}
+PAGES |= {"findings/README.md", "docs/measured/README.md"}
 PAGES |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
 PAGES = {page for page in PAGES if (ROOT / page).is_file()}
 EVERY_PAGE = pytest.mark.parametrize("page", sorted(PAGES))
@@ -26,7 +27,8 @@ MODULES = {
     for path in (ROOT / "src").rglob("[!_]*.py")
 }
 MODULES |= {name: name for name in SCRIPTS} | {"gradient_check": "tests.gradient_check"}
-SUFFIXES = ["csv", "gz", "jpg", "json", "md", "npz", "png", "py", "toml", "txt", "zip"]
+SUFFIXES = ["cff", "csv", "gif", "gz", "ipynb", "jpg", "json", "md", "npz", "npy", "png", "py"]
+SUFFIXES += ["svg", "toml", "txt", "zip"]
 PLACES = [ROOT, *(ROOT / name for name in ("src", "docs", "tests", "benchmarks", "data"))]
 PLACES += [path for path in (ROOT / "src").iterdir() if path.is_dir()]
 WRITTEN = ("results/", "digits/", ".venv")  # what runs write, or the reader brings
@@ -209,3 +211,24 @@ def test_every_command_fits_its_script(page: str) -> None:
                 if word.startswith("-"):
                     break  # what follows is an option or its value
                 assert word in EXPERIMENTS or word == "NAME", f"{page}: {script} {word}"
+
+
+def test_the_questions_are_those_of_the_script() -> None:
+    from experiments import EXPERIMENTS
+
+    rows = re.findall(
+        r"^\| `python experiments.py (\w+)` \| (.+) \|$", read("docs/experiments.md"), re.M
+    )
+    assert dict(rows) == {name: entry["question"] for name, entry in EXPERIMENTS.items()}
+
+
+def test_the_lines_of_python_on_the_front_page_run(tmp_path: Path) -> None:
+    """As they stand, but with few images: from data to answers."""
+    (lines,) = re.findall(r"^```python\n(.*?)^```", read("README.md"), re.M | re.S)
+    setup = "import matplotlib; matplotlib.use('Agg'); import src.digits.data as d; load = d.load_data\n"
+    setup += "from dataclasses import replace as r\n"
+    setup += "d.load_data = lambda: (lambda x: r(x, images=x.images[:600], labels=x.labels[:600]))(load())\n"
+    done = subprocess.run(
+        [sys.executable, "-c", setup + lines], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
