@@ -16,16 +16,11 @@ EXERCISES = exercises.read_exercises()
 
 def run_tests(folder: Path, *names: str) -> subprocess.CompletedProcess:
     """pytest on these tests of the copy. Its exit status is 0 if they pass, 1 if one fails."""
-    without = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
+    clean["PYTHONDONTWRITEBYTECODE"] = "1"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rf", *names]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=without | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    options = {"capture_output": True, "text": True, "timeout": 300}
+    return subprocess.run(command, cwd=folder, env=clean, **options)
 
 
 @pytest.fixture(scope="module")
