@@ -1,5 +1,5 @@
 """The whole algorithm on one page: a network learns to read handwritten digits, in plain NumPy.
-python docs/minimal.py     takes a few seconds and reads about 98 % of the test images correctly
+python docs/minimal.py     takes a few seconds and reads about 98% of the test images correctly
 """
 
 import os
@@ -10,13 +10,13 @@ import numpy as np
 
 
 def new_layer(inputs, units, rng):
-    """Weights, random so that the units differ (He et al., 2015, derive the range), and biases."""
+    """Weights, random so that units differ, of a size that He et al. (2015) derive; biases of 0."""
     weights = rng.uniform(-1, 1, (inputs, units)) * np.sqrt(6 / inputs)
     return weights.astype(np.float32), np.zeros(units, np.float32)
 
 
 def forward(layers, x):
-    """x (N, 784), one image a row, to the inputs of every layer and the logits (N, 10)."""
+    """x (N, 784), one row per image, to the inputs of each layer and the logits (N, 10)."""
     inputs = []
     for weights, biases in layers:
         inputs.append(x)
@@ -30,7 +30,7 @@ def step(layers, x, labels, learning_rate):
     inputs, logits = forward(layers, x)
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)  # softmax: ten probabilities for each image
-    loss = -np.log(p[range(len(x)), labels]).mean()  # cross-entropy
+    loss = -np.log(p[range(len(x)), labels]).mean()  # cross-entropy (src/losses.py avoids log 0)
     dz = (p - np.eye(10, dtype=np.float32)[labels]) / len(x)  # its gradient: (p - target) / N
     for i in reversed(range(len(layers))):  # backpropagation: from the last layer to the first
         a, (weights, biases) = inputs[i], layers[i]

@@ -1,6 +1,7 @@
 """Print every number of the worked example in docs/how-it-works.md, computed by the code in src/.
 
-python docs/worked_example.py
+python docs/worked_example.py            # the example of the page, the first of the worksheet
+python docs/worked_example.py second     # the second of the worksheet
 """
 
 import math
@@ -11,31 +12,53 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `src` is found
 
-from src.activations import relu_derivative, softmax, softmax_backward
-from src.losses import cross_entropy, cross_entropy_of_probabilities
+from src.activations import relu_derivative, softmax
+from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.utils import one_hot
-
-X, LABELS, LEARNING_RATE = np.array([[1.0, 2.0]]), np.array([0]), 0.1
-WEIGHTS = [[0.5, -1], [0.25, 0.5]], [[2, 1], [-1, 3]]  # of the first and the second layer
-BIASES = [0, -0.5], [-1, math.log(3)]
 
 Values = dict[str, np.ndarray]
 
+FIRST = {
+    "x": [[1.0, 2.0]],
+    "labels": [0],
+    "weights": ([[0.5, -1], [0.25, 0.5]], [[2, 1], [-1, 3]]),  # of the first and second layer
+    "biases": ([0, -0.5], [-1, math.log(3)]),
+    "learning_rate": 0.1,
+}
+SECOND = {  # both units are active, and the network is certain of the wrong class
+    "x": [[2.0, 1.0]],
+    "labels": [1],
+    "weights": ([[0.5, -0.5], [1, 2]], [[1, 2], [0.5, -1]]),
+    "biases": ([-1, 0], [math.log(4), 0.5]),
+    "learning_rate": 0.1,
+}
 
-def example_network() -> NeuralNetwork:
+
+def example_network(given: dict = FIRST) -> NeuralNetwork:
     """The network of the example: two inputs, two ReLU units, two classes."""
     network = NeuralNetwork([2, 2, 2], dtype=np.float64)
     for layer in (0, 1):
-        network.weights[layer][...], network.biases[layer][...] = WEIGHTS[layer], BIASES[layer]
+        network.weights[layer][...] = given["weights"][layer]
+        network.biases[layer][...] = given["biases"][layer]
     return network
 
 
-def loss_at(weight: float) -> np.ndarray:
+def loss_at(weight: float, given: dict = FIRST) -> np.ndarray:
     """The loss with another value in the place of weights[0][0, 0]."""
-    network = example_network()
+    network = example_network(given)
     network.weights[0][0, 0] = weight
-    return np.array(cross_entropy(network.forward(X)[0], LABELS)[0])
+    return np.array(cross_entropy(network.forward(np.array(given["x"]))[0], given["labels"])[0])
+
+
+def softmax_backward(d_probabilities: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Carry a gradient back through softmax: dL/dp (N, K) and p (N, K) to dL/dlogits (N, K).
+
+    The Jacobian is dp_j/dz_k = p_j (1[j = k] - p_k). The chain rule, summed over j, gives
+    dL/dz_k = p_k (dL/dp_k - sum_j dL/dp_j p_j): right for any loss, but cross-entropy's dL/dp is
+    -t/p, which divides by 0 if p underflows. So training takes the short way of losses.py.
+    """
+    weighted_sum = (d_probabilities * probabilities).sum(axis=1, keepdims=True)
+    return probabilities * (d_probabilities - weighted_sum)
 
 
 def layer_of(network: NeuralNetwork, vector: np.ndarray, layer: int, prefix: str = "") -> Values:
@@ -44,17 +67,17 @@ def layer_of(network: NeuralNetwork, vector: np.ndarray, layer: int, prefix: str
     return {f"{prefix}weights[{layer}]": weights, f"{prefix}biases[{layer}]": biases}
 
 
-def compute() -> dict[str, Values]:
+def compute(given: dict = FIRST) -> dict[str, Values]:
     """The tables of the page, in its order: heading -> name -> value."""
-    network = example_network()
-    given = {"x": X, "labels": LABELS, **layer_of(network, network.parameters, 0)}
-    given |= layer_of(network, network.parameters, 1)
-    given["learning_rate"] = np.array(LEARNING_RATE)
+    network = example_network(given)
+    x, labels, rate = (np.array(given[name]) for name in ("x", "labels", "learning_rate"))
+    table = {"x": x, "labels": labels, **layer_of(network, network.parameters, 0)}
+    table |= {**layer_of(network, network.parameters, 1), "learning_rate": rate}
 
-    logits, cache = network.forward(X)
+    logits, cache = network.forward(x)
     (_, z, _), (a, _, _) = cache
     probabilities = softmax(logits)
-    loss, d_logits = cross_entropy(logits, LABELS)
+    loss, d_logits = cross_entropy(logits, labels)
     forward = {"z": z, "a": a, "logits": logits}
     forward["logits - max"] = logits - logits.max(axis=1, keepdims=True)
     forward |= {"probabilities": probabilities, "loss": np.array(loss)}
@@ -64,29 +87,30 @@ def compute() -> dict[str, Values]:
     backward = {"d_logits": d_logits, **layer_of(network, gradient, 1, "d_")}
     backward |= {"da": da, "dz": da * relu_derivative(z), **layer_of(network, gradient, 0, "d_")}
 
-    _, d_probabilities = cross_entropy_of_probabilities(probabilities, one_hot(LABELS, 2))
+    right, left = loss_at(0.51, given), loss_at(0.49, given)
+    check = {"loss at 0.51": right, "loss at 0.49": left, "slope": (right - left) / 0.02}
+
+    network.parameters -= rate * gradient
+    step = layer_of(network, network.parameters, 0, "new ")
+    step |= layer_of(network, network.parameters, 1, "new ")
+    logits, cache = network.forward(x)
+    after = {"new z": cache[0][1], "new logits": logits, "new probabilities": softmax(logits)}
+    after["new loss"] = np.array(cross_entropy(logits, labels)[0])
+
+    targets = np.eye(2)[labels]
+    d_probabilities = -targets / probabilities
     weighted_sum = (d_probabilities * probabilities).sum(axis=1, keepdims=True)
     long_way = {"d_probabilities": d_probabilities, "weighted_sum": weighted_sum}
     long_way["softmax_backward"] = softmax_backward(d_probabilities, probabilities)
 
-    right, left = loss_at(0.51), loss_at(0.49)
-    check = {"loss at 0.51": right, "loss at 0.49": left, "slope": (right - left) / 0.02}
-
-    network.parameters -= LEARNING_RATE * gradient
-    step = layer_of(network, network.parameters, 0, "new ")
-    step |= layer_of(network, network.parameters, 1, "new ")
-    logits, cache = network.forward(X)
-    after = {"new z": cache[0][1], "new logits": logits, "new probabilities": softmax(logits)}
-    after["new loss"] = np.array(cross_entropy(logits, LABELS)[0])
-
     return {
-        "given": given,
+        "given": table,
         "forward": forward,
         "backward": backward,
-        "the long way": long_way,
         "numerical check": check,
         "step": step,
         "after the step": after,
+        "the long way": long_way,
     }
 
 
@@ -98,7 +122,7 @@ def written(value: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    for heading, values in compute().items():
+    for heading, values in compute(SECOND if "second" in sys.argv else FIRST).items():
         print(f"\n{heading}")
         for name, value in values.items():
             print(f"  {name:18} {written(value)}")

@@ -2,8 +2,6 @@
 
 import ast
 import functools
-import importlib
-import inspect
 import re
 import subprocess
 import sys
@@ -15,20 +13,13 @@ import pytest
 from src.runs.recipes import RECIPES
 from tests.conftest import ROOT
 
-PAGES = {"README.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/README.md"}
-PAGES |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
-PAGES = {page for page in PAGES if (ROOT / page).is_file()}
-EVERY_PAGE = pytest.mark.parametrize("page", sorted(PAGES))
-
-SCRIPTS = [path.stem for path in ROOT.glob("*.py")]
-MODULES = {
-    path.stem: ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for path in (ROOT / "src").rglob("[!_]*.py")
-}
-MODULES |= {name: name for name in SCRIPTS} | {"gradient_check": "tests.gradient_check"}
-SUFFIXES = ["csv", "gz", "jpg", "json", "md", "npz", "png", "py", "toml", "txt", "zip"]
-PLACES = [ROOT, *(ROOT / name for name in ("src", "docs", "tests", "benchmarks", "data"))]
-PLACES += [path for path in (ROOT / "src").iterdir() if path.is_dir()]
+FOLDERS = [".", "docs", "docs/measured", "benchmarks", "data", "findings"]
+PAGES = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md"))]
+EVERY_PAGE = pytest.mark.parametrize("page", [str(page.relative_to(ROOT)) for page in PAGES])
+CODE = [*ROOT.glob("*.py"), *(ROOT / "src").rglob("[!_]*.py"), ROOT / "tests/gradient_check.py"]
+TESTS = list((ROOT / "tests").glob("*.py"))
+PLACES = [path for name in (".", "src", "docs", "tests") for path in (ROOT / name).glob("**/")]
+SUFFIX = re.compile("cff|csv|gif|gz|ipynb|jpg|json|md|np[yz]|png|py|svg|toml|txt|zip")
 WRITTEN = ("results/", "digits/", ".venv")  # what runs write, or the reader brings
 
 
@@ -36,13 +27,13 @@ def read(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
 
+def code_blocks(page: str) -> list[str]:
+    return re.findall(r"^```\w*\n(.*?)^```", read(page), flags=re.MULTILINE | re.DOTALL)
+
+
 def prose(page: str) -> str:
     """The page without its code blocks."""
     return re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
-
-
-def code_blocks(page: str) -> list[str]:
-    return re.findall(r"^```\w*\n(.*?)^```", read(page), flags=re.MULTILINE | re.DOTALL)
 
 
 def quoted(page: str) -> list[str]:
@@ -50,72 +41,48 @@ def quoted(page: str) -> list[str]:
     return re.findall(r"`([^`\n]+)`", prose(page))
 
 
-def links(page: str) -> list[tuple[str, str]]:
-    """(text, target) of every link and picture that leads to this repository."""
+def links(page: str) -> list[tuple[str, Path, str]]:
+    """(text, file, anchor) of every link and picture that leads to this repository."""
     found = re.findall(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)", prose(page))
-    return [(text, target) for text, target in found if not re.match(r"[a-z]+:", target)]
+    ours = [(text, *target.partition("#")) for text, target in found if ":" not in target]
+    here = ROOT / page
+    return [(text, (here.parent / to).resolve() if to else here, at) for text, to, _, at in ours]
 
 
-def anchors(path: Path) -> set[str]:
+def anchors(page: Path) -> set[str]:
     """What GitHub calls the headings of a page in its links."""
-    headings = re.findall(r"^#+ +(.+?) *$", prose(path.relative_to(ROOT).as_posix()), re.MULTILINE)
+    headings = re.findall(r"^#+ +(.+?) *$", prose(str(page.relative_to(ROOT))), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @functools.cache
-def functions_of(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
+    """The functions, classes, methods, constants and attributes that a file defines."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    found = {
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return found
 
 
-def has(owner: object, name: str) -> bool:
-    """Whether a module or class has this name; of a class, instances' attributes count too."""
-    if hasattr(owner, name) or name in getattr(owner, "__annotations__", {}):
-        return True
-    return (
-        inspect.isclass(owner)
-        and re.search(rf"\bself\.{name}\b", inspect.getsource(owner)) is not None
-    )
-
-
-def owner_of(name: str) -> object | None:
-    """The module or class of ours that a name begins with, or None if it is not ours."""
-    if name in MODULES:
-        return importlib.import_module(MODULES[name])
-    for module in map(importlib.import_module, MODULES.values()):
-        found = vars(module).get(name)
-        if inspect.isclass(found) and found.__module__ in MODULES.values():
-            return found
-    return None
-
-
-def names_of_ours(page: str) -> list[str]:
-    """`module.function`, `Class.method`, `module.Class.method`, with or without brackets."""
+def names_of_ours(page: str) -> list[tuple[str, Path]]:
+    """`module.function` and `Class.method`, with or without brackets, and the file they are in."""
+    owners = {path.stem: path for path in CODE}
+    owners |= {name: path for path in CODE for name in names_in(path) if name[0].isupper()}
     found = [re.sub(r"\(.*\)$", "", text).removeprefix("src.") for text in quoted(page)]
     dotted = [text for text in found if re.fullmatch(r"\w+(\.\w+)+", text)]
-    dotted = [text for text in dotted if text.split(".")[-1] not in SUFFIXES]
-    return [text for text in dotted if owner_of(text.split(".")[0])]
-
-
-# ------------------------------------------------------------------------------ links and files
+    dotted = [text for text in dotted if not SUFFIX.fullmatch(text.split(".")[-1])]
+    return [(text, owners[first]) for text in dotted if (first := text.split(".")[0]) in owners]
 
 
 @EVERY_PAGE
 def test_every_link_leads_somewhere(page: str) -> None:
-    for text, target in links(page):
-        file, _, anchor = target.partition("#")
-        path = ((ROOT / page).parent / file).resolve() if file else ROOT / page
-        if path.suffix != ".png":  # figures have a test of their own
-            assert path.exists(), f"{page}: [{text}]({target})"
-        if anchor:
-            assert anchor in anchors(path), f"{page}: [{text}]({target})"
-
-
-@EVERY_PAGE
-def test_every_figure_is_there(page: str) -> None:
-    figures = [target for _, target in links(page) if target.endswith(".png")]
-    missing = [name for name in figures if not ((ROOT / page).parent / name).is_file()]
-    assert not missing, f"{page}: {', '.join(missing)}"
+    for text, path, anchor in links(page):
+        assert path.exists(), f"{page}: [{text}]({path})"
+        assert not anchor or anchor in anchors(path), f"{page}: [{text}](#{anchor})"
 
 
 @EVERY_PAGE
@@ -131,64 +98,41 @@ def test_every_file_named_exists(page: str) -> None:
             assert any((place / text).exists() for place in PLACES), f"{page}: {text}"
 
 
-# ------------------------------------------------------------------------- functions and tests
-
-
 @EVERY_PAGE
-def test_every_function_named_exists(page: str) -> None:
-    for text in names_of_ours(page):
-        first, *names = text.split(".")
-        owner = owner_of(first)
-        for name in names:
-            assert has(owner, name), f"{page}: {text}"
-            owner = getattr(owner, name, None)
-
-
-@EVERY_PAGE
-def test_a_link_to_a_function_leads_to_its_file(page: str) -> None:
-    for text, target in links(page):
-        name = text.strip("`")
-        if name not in names_of_ours(page) or not target.endswith(".py"):
-            continue
-        owner = owner_of(name.split(".")[0])
-        assert owner is not None
-        expected = Path(inspect.getfile(owner)).resolve()  # type: ignore[arg-type]
-        assert ((ROOT / page).parent / target).resolve() == expected, f"{page}: [{text}]({target})"
+def test_every_function_named_exists_and_a_link_leads_to_its_file(page: str) -> None:
+    names = dict(names_of_ours(page))
+    for text, path in names.items():
+        assert set(text.split(".")[1:]) <= names_in(path), f"{page}: {text}"
+    for text, path, _ in links(page):
+        if path.suffix == ".py" and (name := text.strip("`")) in names:
+            assert path == names[name], f"{page}: [{text}]({path})"
 
 
 @EVERY_PAGE
 def test_every_test_named_exists(page: str) -> None:
-    files = list((ROOT / "tests").glob("*.py"))
-    known = set().union(*map(functions_of, files)) | {path.stem for path in files}
-    for text in quoted(page):
-        name = text.rsplit("::")[-1]
-        if re.fullmatch(r"test_\w+", name):
-            assert name in known, f"{page}: {text}"
-            if "::" in text:
-                assert name in functions_of(ROOT / text.split("::")[0]), f"{page}: {text}"
-    for text, target in links(page):
+    known = set().union(*map(names_in, TESTS), (path.stem for path in TESTS))
+    named = [text for text in quoted(page) if re.fullmatch(r"test_\w+", text)]
+    assert set(named) <= known, f"{page}: {set(named) - known}"
+    for text, path, _ in links(page):
         if re.fullmatch(r"`test_\w+`", text):
-            path = ((ROOT / page).parent / target).resolve()
-            assert text.strip("`") in functions_of(path), f"{page}: [{text}]({target})"
-
-
-# ------------------------------------------------------------------------------------ commands
+            assert text.strip("`") in names_in(path), f"{page}: [{text}]({path})"
 
 
 def commands(page: str) -> list[list[str]]:
     """The words of every `python SCRIPT ...` of ours, in code blocks and in backticks."""
     lines = [line for block in code_blocks(page) for line in block.splitlines()] + quoted(page)
-    found = [re.search(r"\bpython ([\w/]+\.py.*)", line.split(" #")[0]) for line in lines]
-    return [match[1].split() for match in found if match]
+    found = [
+        re.search(r"\b(?:python|uv run) ([\w/]+\.py.*)", line.split(" #")[0]) for line in lines
+    ]
+    return [re.split(r" ?[;&|]| (?=\))", match[1])[0].split() for match in found if match]
 
 
 @functools.cache
 def help_of(script: str) -> str:
     """What `python SCRIPT --help` prints: flags can be made from a table that the source hides."""
     command = [sys.executable, script, "--help"]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
-    ).stdout
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return done.stdout
 
 
 @EVERY_PAGE
@@ -204,8 +148,26 @@ def test_every_command_fits_its_script(page: str) -> None:
         for option, value in pairwise(words):
             if option == "--recipe":
                 assert value in RECIPES, f"{page}: {script} {option} {value}"
-        if script == "experiments.py":
-            for word in words:
-                if word.startswith("-"):
-                    break  # what follows is an option or its value
-                assert word in EXPERIMENTS or word == "NAME", f"{page}: {script} {word}"
+        if script == "experiments.py" and page != "docs/experiments.md":  # it adds one of its own
+            names = [word for word, before in zip(words, ["", *words]) if "-" not in word + before]
+            assert {*names} <= {*EXPERIMENTS, "NAME"}, f"{page}: {script} {names}"
+
+
+def test_the_questions_are_those_of_the_script() -> None:
+    from experiments import EXPERIMENTS
+
+    row = r"^\| `python experiments.py (\w+)` \| (.+) \|$"
+    rows = re.findall(row, read("docs/experiments.md"), re.MULTILINE)
+    assert dict(rows) == {name: entry["question"] for name, entry in EXPERIMENTS.items()}
+
+
+def test_the_lines_of_python_on_the_front_page_run() -> None:
+    """As they stand, but with few images: from data to answers."""
+    (lines,) = re.findall(r"^```python\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)
+    few = "images=data.images[:600], labels=data.labels[:600]"
+    lines = lines.replace("load_data()\n", f"load_data()\ndata = replace(data, {few})\n")
+    lines = f"from dataclasses import replace\nimport matplotlib; matplotlib.use('Agg')\n{lines}"
+    assert few in lines
+    command = [sys.executable, "-c", lines]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -1,10 +1,11 @@
-"""Each mistake of docs/exercises.md makes the test fail that the page names."""
+"""Each mistake of docs/exercises.md makes its test fail; the solutions to the tasks are right."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.docs_script import docs_script
@@ -15,16 +16,11 @@ EXERCISES = exercises.read_exercises()
 
 def run_tests(folder: Path, *names: str) -> subprocess.CompletedProcess:
     """pytest on these tests of the copy. Its exit status is 0 if they pass, 1 if one fails."""
-    without = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
+    clean["PYTHONDONTWRITEBYTECODE"] = "1"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rf", *names]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=without | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    options = {"capture_output": True, "text": True, "timeout": 300}
+    return subprocess.run(command, cwd=folder, env=clean, **options)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +30,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_there_are_eight_and_no_two_alike():
-    assert len(EXERCISES) == 8
-    assert len({(exercise.file, exercise.old) for exercise in EXERCISES}) == 8
-    assert len({exercise.figure for exercise in EXERCISES}) == 8
+def test_there_are_nine_and_no_two_alike():
+    assert len(EXERCISES) == 9
+    assert len({(exercise.file, exercise.new) for exercise in EXERCISES}) == 9
+    assert len({exercise.figure for exercise in EXERCISES}) == 9
 
 
 def test_as_the_code_is_all_these_tests_pass(copy):
@@ -54,3 +50,25 @@ def test_the_mistake_makes_this_test_fail(copy, exercise):
         (copy / exercise.file).write_text(before, encoding="utf-8")
     assert done.returncode == 1, done.stdout
     assert f"FAILED {exercise.test}" in done.stdout
+
+
+def test_the_solutions_are_right_and_what_is_to_be_written_is_not_written_yet():
+    build_it, solutions = docs_script("build_it"), docs_script("solutions")
+    assert set(build_it.verdicts(solutions).values()) == {"right"}
+    assert set(build_it.verdicts(build_it).values()) == {"not written yet"}
+
+
+@pytest.mark.parametrize("name", docs_script("build_it").CHECKS)
+def test_a_wrong_solution_is_noticed(name, monkeypatch):
+    build_it, solutions = docs_script("build_it"), docs_script("solutions")
+    right = getattr(solutions, name)
+    wrong = {
+        "squared_error": lambda logits, labels: (right(logits, labels)[0], logits * 0),
+        "swish": lambda z: right(z) + 0.01,
+        "adam_step": lambda p, g, m, s, step: right(p, g, m, s, 1),
+        "shuffle_pixels": lambda images: np.stack(
+            [right(x[None], i)[0] for i, x in enumerate(images)]
+        ),
+    }
+    monkeypatch.setattr(solutions, name, wrong[name])
+    assert build_it.verdicts(solutions)[name] == "wrong"

@@ -50,16 +50,6 @@ def test_same_weights_and_batches_give_the_same_parameters_as_src(digits):
         np.testing.assert_allclose(biases, network.biases[i], rtol=1e-4, atol=1e-5)
 
 
-def test_it_learns_from_few_images(digits, capsys):
-    rng = np.random.default_rng(0)
-    layers = [minimal.new_layer(784, 64, rng), minimal.new_layer(64, 10, rng)]
-    minimal.train(layers, scale(digits.images), digits.labels, 5, rng)
-    answers = minimal.forward(layers, scale(digits.test_images))[1].argmax(axis=1)
-    assert np.mean(answers == digits.test_labels) > 0.7
-    losses = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
-    assert losses == sorted(losses, reverse=True)
-
-
 @pytest.mark.slow
 def test_five_epochs_read_97_and_a_half_percent():
     printed = subprocess.run(

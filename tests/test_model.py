@@ -153,8 +153,8 @@ def test_impossible_sizes_are_refused(sizes):
 
 
 def test_unknown_activation_is_refused():
-    with pytest.raises(ValueError, match="swish"):
-        NeuralNetwork([784, 10], "swish")
+    with pytest.raises(ValueError, match="no such activation"):
+        NeuralNetwork([784, 10], "no such activation")
 
 
 # --------------------------------------------------------------------- behaviour on digits

@@ -1,4 +1,4 @@
-"""The numbers in docs/how-it-works.md: read from the page, and compared with what the code says."""
+"""Numbers of docs/how-it-works.md and other pages, read there and compared with the code."""
 
 import ast
 import math
@@ -10,22 +10,28 @@ import sys
 import numpy as np
 import pytest
 
+from src.activations import softmax
 from src.initializers import INITIALIZERS
+from src.losses import cross_entropy
 from src.model import NeuralNetwork
+from src.optimizers import sgd_step
 from src.runs.config import Config
 from src.runs.statistics import studentised_range
 from tests.conftest import ROOT
 from tests.docs_script import docs_script
-from train import training_step
+from tests.gradient_check import largest_relative_error, numerical_gradient
 
 worked_example = docs_script("worked_example")
 
-CHAPTER = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+CHAPTER, EXPERIMENTS, TEACHING = (
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("how-it-works", "experiments", "teaching")
+)
 
 
-def rows_of(heading: str) -> list[list[str]]:
+def rows_of(heading: str, page: str = CHAPTER) -> list[list[str]]:
     """The cells of the rows of all tables under a heading, the tables' own headings included."""
-    section = CHAPTER.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\|(.+)\|$", section, re.MULTILINE)
     cells = [[cell.strip() for cell in row.split("|")] for row in rows]
     return [row for row in cells if not set("".join(row)) <= set("-: ")]
@@ -75,6 +81,7 @@ def example_tables() -> dict[str, dict[str, list[str]]]:
 
 WRITTEN = example_tables()
 COMPUTED = worked_example.compute()
+LONG_WAY = COMPUTED.pop("the long way")  # printed, but not on the page
 ALL = {name: value for values in COMPUTED.values() for name, value in values.items()}
 ON_PAPER = {n: cells for rows in WRITTEN.values() for n, cells in rows.items() if len(cells) == 2}
 
@@ -98,40 +105,50 @@ def test_the_arithmetic_on_paper(name):
     np.testing.assert_allclose(number(ON_PAPER[name][0]), ALL[name], rtol=0, atol=1e-4)
 
 
-def test_one_training_step_does_all_of_it():
+def test_one_step_of_src_does_all_of_it():
     network = worked_example.example_network()
-    gradient, velocity = np.empty_like(network.parameters), np.zeros_like(network.parameters)
-    loss = training_step(
-        network,
-        ALL["x"],
-        ALL["labels"],
-        gradient,
-        velocity,
-        float(ALL["learning_rate"]),
-        Config(),
-        np.random.default_rng(0),
-    )
-    assert loss == pytest.approx(float(ALL["loss"]))
+    logits, cache = network.forward(ALL["x"])
+    _, d_logits = cross_entropy(logits, ALL["labels"])
+    gradient = network.backward(d_logits, cache)
+    rate = float(ALL["learning_rate"])
+    sgd_step(network, gradient, np.zeros_like(gradient), rate, Config())
     for layer in (0, 1):
         np.testing.assert_allclose(network.weights[layer], ALL[f"new weights[{layer}]"])
         np.testing.assert_allclose(network.biases[layer], ALL[f"new biases[{layer}]"])
 
 
-def test_the_script_prints_it_all():
-    printed = subprocess.run(
-        [sys.executable, worked_example.__file__],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    ).stdout
-    for name, value in ALL.items():
+def test_the_long_way_is_right_for_any_loss():
+    """Through the Jacobian of softmax, also for a loss that is not cross-entropy."""
+    np.testing.assert_allclose(LONG_WAY["softmax_backward"], ALL["d_logits"])
+    logits = np.random.default_rng(0).normal(size=(3, 5))
+    factor = np.random.default_rng(1).normal(size=(3, 5))
+    d_logits = worked_example.softmax_backward(factor, softmax(logits))
+    numeric = numerical_gradient(lambda: float(np.sum(factor * softmax(logits))), logits)
+    assert largest_relative_error(d_logits, numeric) < 1e-6
+
+
+def test_the_worksheet_asks_for_what_the_script_prints():
+    rows = {row[0].strip("`"): row[1:] for row in rows_of("Worksheet", TEACHING)}
+    for column, given in enumerate((worked_example.FIRST, worked_example.SECOND)):
+        solution = worked_example.compute(given)["given"]
+        for name in ("x", "weights[0]", "biases[0]", "weights[1]", "biases[1]"):
+            cell = re.sub(r"log \d = ", "", rows[name][column]).strip("`")
+            assert cell == worked_example.written(solution[name])
+        assert rows["label"][column].strip("`") == str(solution["labels"][0])
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_the_script_prints_it_all(which):
+    command = [sys.executable, worked_example.__file__, which]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    values = worked_example.compute(getattr(worked_example, which.upper()))
+    for name, value in {n: v for rows in values.values() for n, v in rows.items()}.items():
         line = rf"^ *{re.escape(name)} +{re.escape(worked_example.written(value))}$"
-        assert re.search(line, printed, re.MULTILINE), name
+        assert re.search(line, printed.stdout, re.MULTILINE), name
 
 
 def test_the_table_of_shapes():
-    rows = rows_of("Shapes")[1:]
+    rows = rows_of("A network, forward")[1:]
     network = NeuralNetwork([784, 128, 64, 10])
     logits, cache = network.forward(np.zeros((32, 784), np.float32))
     assert len(rows) == len(network.weights)
@@ -158,13 +175,12 @@ def test_the_table_of_initializers():
 
 def test_the_table_of_quantiles():
     """Against the simulation that stands on the page, and against what experiments.py uses."""
-    (code,) = re.findall(r"^```python\n(.*?)^```", CHAPTER, re.MULTILINE | re.DOTALL)
-    simulate = compile(code, "docs/how-it-works.md", "exec")
+    (code,) = re.findall(r"^```python\n(config.*?)^```", EXPERIMENTS, re.MULTILINE | re.DOTALL)
     simulated: dict = {"np": np}
-    exec(simulate, simulated)
-    rows = rows_of("Which differences are real")[1:]
+    exec(compile(code, "docs/experiments.md", "exec"), simulated)
+    rows = rows_of("Which differences are real", EXPERIMENTS)[1:]
     table = {int(k): (float(three), float(five)) for k, three, five in rows}
-    assert simulated["q"] == pytest.approx(table[simulated["k"]][0], rel=0.01)
+    assert simulated["q"] == pytest.approx(table[simulated["configurations"]][0], rel=0.01)
     for k, quantiles in table.items():
         for n, q in zip((3, 5), quantiles, strict=True):
             assert studentised_range(k, (k - 1) * (n - 1)) == pytest.approx(q, rel=0.015)
