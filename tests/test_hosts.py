@@ -7,8 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from src.digits.data import Data
+from src.model import NeuralNetwork
+from src.reading.saved import save_network
 from tests.conftest import ROOT
+from tests.sample_csv import csv_text, digit_table
 
 BEFORE = """\
 import io, os, runpy, signal, sys
@@ -92,6 +97,28 @@ def test_training_and_reading_need_no_pool(small_npz: Path, tmp_path: Path) -> N
         f"assert run('predict.py', 'none.csv', *{model}) == 2\n"
     )
     assert "none.csv" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("script", ["train", "experiments", "predict a table", "predict"])
+def test_where_nothing_can_be_written_the_flag_is_named(
+    script: str, digits: Data, small_npz: Path, tmp_path: Path
+) -> None:
+    """As in Kaggle's input folders; root may write anywhere, but not below a file."""
+    (tmp_path / "file").write_text("")
+    below, model = tmp_path / "file" / "results", tmp_path / "network.npz"
+    name, *about = script.split()
+    words = ["--data", small_npz, "--results", below]
+    if name == "predict":
+        save_network(model, NeuralNetwork([784, 10]))
+        read = tmp_path / ("test.csv" if about else "digit.png")
+        (tmp_path / "test.csv").write_text(csv_text(digit_table(digits, 3)))
+        Image.fromarray(255 - digits.images[0]).save(tmp_path / "digit.png")
+        words = [read, "--model", model, "--out", below / "answers"]
+    command = [sys.executable, ROOT / f"{name}.py", *map(str, words)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    flag = "--out" if name == "predict" else "--results"
+    assert ended.returncode == 2
+    assert ended.stderr.endswith(f"choose another with {flag}\n") and str(below) in ended.stderr
 
 
 def executed(notebook, folder: Path) -> list[str]:
