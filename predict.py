@@ -23,7 +23,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from src.common.errors import InputError, one_line
-from src.common.files import replacing
+from src.common.files import make_writable, replacing
 from src.common.script import ArgumentParser, run_script
 from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT
@@ -42,6 +42,7 @@ def predict_table(models: list[Model], path: Path, out: Path | None) -> None:
     if labels is None or out is not None:
         out = out or ROOT / "results" / "submission.csv"
         table = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
+        make_writable(out.parent, "--out")
         with replacing(out) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
         print(f"saved the answers to {len(answers):,} images in {out}")
@@ -157,6 +158,7 @@ def main() -> int:
     for path, (network, preprocessing) in zip(arguments.model, models):
         print(one_line(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}"))
     if not tables:
+        make_writable(out.parent, "--out")
         return predict_pictures(models, paths, out)
     predict_table(models, paths[0], arguments.out)
     return 0

@@ -142,10 +142,11 @@ def write_json(path: Path, content: dict) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def make_writable(folder: Path) -> None:
-    """Make a folder; better to fail here than after the training. OSError or InputError."""
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise InputError(f"{folder}: is not a folder; choose another with --results")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{folder}: cannot be written to; choose another with --results")
+def make_writable(folder: Path, flag: str = "--results") -> None:
+    """Make a folder; better to fail here than after the training. InputError names the flag."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "cannot be written to")
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}; choose another with {flag}") from error
