@@ -21,7 +21,6 @@ from filelock import FileLock
 
 from src.activations import ACTIVATIONS
 from src.common.errors import InputError
-from src.common.files import replacing
 from src.common.script import ArgumentParser, run_script, whole_number
 from src.common.server import Action, LocalServer
 from src.digits.data import EMBEDDED, ROOT, Data, load_data
@@ -113,17 +112,31 @@ def mistakes(models: tuple[Model, ...]) -> np.ndarray:
 def save(path: Path, image: np.ndarray, label: int) -> int:
     """Append an image (28, 28) to a CSV in Kaggle's format, whole or not at all; its row's number.
 
-    Raises InputError if the file is something else.
+    A spreadsheet may have saved it with semicolons, tabs, or as UTF-16. Raises InputError if the
+    file is something else.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a file; give --out another name")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")), replacing(path) as temporary:
-        before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        lines = before.splitlines() or [CSV_HEADER]
-        if lines[0] != CSV_HEADER:
+    with FileLock(path.with_name(f".{path.name}.lock")), open(path, "ab+") as file:
+        file.seek(0)
+        before = file.read()
+        marks = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+        encoding = marks.get(before[:2], "utf-8")
+        text = before.decode(encoding, errors="replace").removeprefix("\ufeff") or CSV_HEADER
+        lines, delimiter = text.splitlines(), text[5:6] or ","
+        if lines[0].split(delimiter) != CSV_HEADER.split(","):
             raise InputError(f"{path} does not begin with label,pixel0,...; move it away")
-        lines.append(",".join(map(str, [label, *image.ravel()])))
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return len(lines) - 1
+        row = delimiter.join(map(str, [label, *image.ravel()]))
+        missing = "" if before and text.endswith("\n") else "\n"  # at the end of the line before
+        new = f"{missing}{row}\n" if before else f"{CSV_HEADER}\n{row}\n"
+        try:
+            file.write(new.encode(encoding))
+            file.flush()
+        except OSError:
+            file.truncate(len(before))
+            raise
+    return len(lines)
 
 
 # ------------------------------------------------------------------------- what the page asks for

@@ -25,8 +25,8 @@ from tqdm import tqdm
 from src.common.errors import InputError, one_line
 from src.common.files import make_writable, replacing
 from src.common.script import ArgumentParser, run_script
-from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT
+from src.digits.formats import read_table
 from src.digits.preprocessing import PREPROCESSING
 from src.reading.saved import DEFAULT_MODEL, Model, load_models, mean_probabilities
 from src.utils import accuracy, confusion_matrix
@@ -37,7 +37,7 @@ SURE = 0.8  # below it the next likely digit is named as well
 
 def predict_table(models: list[Model], path: Path, out: Path | None) -> None:
     """Answer every row of a CSV in Kaggle's format; score the answers if it has labels."""
-    images, labels = read_csv(path)
+    images, labels = read_table(path, "test")
     answers = mean_probabilities(models, images).argmax(axis=1)
     if labels is None or out is not None:
         out = out or ROOT / "results" / "submission.csv"

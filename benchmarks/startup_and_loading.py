@@ -61,11 +61,11 @@ def time_readers(path: str, repeats: int) -> dict:
     import numpy as np
     import pandas as pd
 
-    from src.digits.csv_reader import read_csv
+    from src.digits.formats import read_table
 
     ways = {
         "pd.read_csv": lambda: pd.read_csv(path),
-        "ours": lambda: read_csv(path),
+        "ours": lambda: read_table(path),
         "np.loadtxt": lambda: np.loadtxt(path, dtype=np.uint8, delimiter=",", skiprows=1),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_csv import csv_text, digit_table
 
 from src.common.errors import InputError
-from src.digits import csv_reader, data
-from src.digits.csv_reader import read_csv
+from src.digits import data, tables
 from src.digits.data import Data, load_data, split
+from src.digits.formats import read_table
+from tests.sample_csv import csv_text, digit_table
 
 ROWS = 30
 
@@ -111,10 +111,10 @@ def test_a_zip_with_one_csv_in_it(digits: Data, tmp_path: Path) -> None:
 def test_more_rows_than_a_block(
     digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 9999)
+    monkeypatch.setattr(tables, "CHUNK", 7)
     path = tmp_path / "digits.csv"
     path.write_bytes(blank_lines(digits))
-    images, labels = read_csv(path)
+    images, labels = read_table(path)
     np.testing.assert_array_equal(images, digits.images[:ROWS])
     np.testing.assert_array_equal(labels, digits.labels[:ROWS])
 
@@ -124,7 +124,7 @@ def test_digits_without_labels(header: bool, digits: Data, tmp_path: Path) -> No
     path = tmp_path / "test.csv"
     rows = [cells[1:] for cells in digit_table(digits, ROWS)]
     path.write_text(csv_text(rows if header else rows[1:]))
-    images, labels = read_csv(path)
+    images, labels = read_table(path)
     np.testing.assert_array_equal(images, digits.images[:ROWS])
     assert labels is None
     with pytest.raises(InputError, match="no label column"):
@@ -143,13 +143,13 @@ def test_a_column_that_cannot_be_the_label(header: bool, digits: Data, tmp_path:
             assert load_data(path).labels.tolist() == digits.labels[:ROWS].tolist()
         else:
             with pytest.raises(InputError, match="without a header the label has to come first"):
-                read_csv(path)
+                read_table(path)
 
 
 def test_digits_of_one_class_can_be_read_to_be_predicted(digits: Data, tmp_path: Path) -> None:
     path = tmp_path / "sevens.csv"
     path.write_text(csv_text([["7", *cells[1:]] for cells in digit_table(digits, 8)[1:]]))
-    assert read_csv(path)[1].tolist() == [7] * 8
+    assert read_table(path)[1].tolist() == [7] * 8
 
 
 def test_npz_with_and_without_a_test_set(digits: Data, tmp_path: Path) -> None:
@@ -173,17 +173,6 @@ def test_the_embedded_mnist_is_all_of_it() -> None:
     assert mnist.test_images.shape == (10_000, 28, 28)
     assert mnist.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert mnist.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
-
-
-def test_train_csv_in_the_root_beats_the_embedded_data(
-    digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_npz: Path
-) -> None:
-    monkeypatch.setattr(data, "ROOT", tmp_path)
-    monkeypatch.setattr(data, "EMBEDDED", small_npz)
-    assert load_data().source == str(small_npz)
-    (tmp_path / "train.csv").write_bytes(kaggle(digits))
-    assert load_data().source == str(tmp_path / "train.csv")
-    assert load_data(small_npz).source == str(small_npz)
 
 
 def test_the_fingerprint_is_that_of_the_digits_not_of_the_file(

@@ -1,6 +1,7 @@
 """draw.py without a browser: what it computes, what it saves, what it refuses."""
 
 import http.client
+import io
 import json
 import os
 import re
@@ -18,8 +19,8 @@ import pytest
 import draw
 from src.common.errors import InputError
 from src.common.server import MAX_BODY, LocalServer
-from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT, Data
+from src.digits.formats import read_table
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
 from src.reading.saved import Model, mean_probabilities, save_network
@@ -152,9 +153,26 @@ def test_saved_drawings_are_read_as_kaggles(tmp_path: Path, digits: Data) -> Non
     path = tmp_path / "new" / "drawn.csv"
     rows = [draw.save(path, digits.images[n], int(digits.labels[n])) for n in range(3)]
     assert rows == [1, 2, 3]
-    images, labels = read_csv(path)
+    images, labels = read_table(path)
     assert (images == digits.images[:3]).all() and (labels == digits.labels[:3]).all()
     assert path.read_text().startswith("label,pixel0,pixel1,")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_what_a_spreadsheet_has_saved_is_appended_to(
+    delimiter: str, encoding: str, newline: str, tmp_path: Path, digits: Data
+) -> None:
+    path = tmp_path / "drawn.csv"
+    draw.save(path, digits.images[0], 1)
+    text = path.read_text().replace(",", delimiter).replace("\n", newline)
+    path.write_bytes(text.encode(encoding))
+    before = path.read_bytes()
+    assert draw.save(path, digits.images[1], 2) == 2
+    assert path.read_bytes().startswith(before)
+    images, labels = read_table(path)
+    assert (images == digits.images[:2]).all() and labels.tolist() == [1, 2]  # type: ignore
 
 
 def test_a_last_line_without_an_end_is_kept(tmp_path: Path, digits: Data) -> None:
@@ -162,7 +180,7 @@ def test_a_last_line_without_an_end_is_kept(tmp_path: Path, digits: Data) -> Non
     draw.save(path, digits.images[0], 1)
     path.write_text(path.read_text().rstrip("\n"))
     assert draw.save(path, digits.images[1], 2) == 2
-    assert read_csv(path)[1].tolist() == [1, 2]  # type: ignore[union-attr]
+    assert read_table(path)[1].tolist() == [1, 2]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"\xff\xfe\x00", b"ImageId,Label\n"])
@@ -181,17 +199,17 @@ def test_saving_fails_whole(
     assert ask(server, "save?label=4", image)[0] == 200
     before = (tmp_path / "drawn.csv").read_bytes()
 
-    def full(path: Path, *arguments: object, **options: object) -> int:
-        path.write_bytes(b"label,pix")
-        raise OSError(28, "No space left on device", str(path))
+    class Full(io.FileIO):
+        def write(self, content: bytes) -> int:  # type: ignore[override]
+            super().write(content[:9])
+            raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr(draw, "open", Full, raising=False)
         status, _, message = ask(server, "save?label=4", image)
     assert status == 500 and b"No space left" in message
     assert (tmp_path / "drawn.csv").read_bytes() == before
     assert ask(server, "save?label=4", image)[0] == 200
-    assert not list(tmp_path.glob("*.partial*"))
 
 
 def test_savings_at_once_lose_none(server: LocalServer, tmp_path: Path, digits: Data) -> None:
@@ -203,7 +221,7 @@ def test_savings_at_once_lose_none(server: LocalServer, tmp_path: Path, digits: 
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(read_csv(tmp_path / "drawn.csv")[1]) == list(range(8))  # type: ignore[arg-type]
+    assert sorted(read_table(tmp_path / "drawn.csv")[1]) == list(range(8))  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------- the server

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 
 from src.common.files import replacing
-from src.digits.csv_reader import read_csv
 from src.digits.data import ROOT
+from src.digits.formats import read_table
 from src.digits.preprocessing import PREPROCESSING
 from src.reading.saved import load_models
 from src.utils import scale
@@ -243,7 +243,7 @@ def test_digits_in_three_handwritings_are_read_and_saved(
         )
     assert len(wrong) <= 2, wrong
 
-    images, labels = read_csv(script.drawn)
+    images, labels = read_table(script.drawn)
     assert labels is not None and labels.tolist() == [*range(10)] * 3
     [(network, preprocessing)] = load_models([best])
     x = scale(PREPROCESSING[preprocessing](images))
@@ -312,7 +312,7 @@ def test_everything_can_be_done_with_the_keyboard(page: Page, script: Script) ->
         page.press(Keys.TAB)
     page.press(Keys.ENTER)
     WebDriverWait(page.driver, WAIT).until(lambda _: page.text("status").startswith("Saved"))
-    assert read_csv(script.drawn)[1].tolist() == [5]  # type: ignore[union-attr]
+    assert read_table(script.drawn)[1].tolist() == [5]  # type: ignore[union-attr]
 
 
 def test_layers_are_lit_as_forward_says(page: Page, best: Path, script: Script) -> None:
@@ -321,7 +321,7 @@ def test_layers_are_lit_as_forward_says(page: Page, best: Path, script: Script) 
     page.element("labels").find_elements(By.TAG_NAME, "button")[5].click()
     WebDriverWait(page.driver, WAIT).until(lambda _: page.text("status").startswith("Saved"))
     [(network, preprocessing)] = load_models([best])
-    images, _ = read_csv(script.drawn)
+    images, _ = read_table(script.drawn)
     logits, cache = network.forward(scale(PREPROCESSING[preprocessing](images)))
     cell = """const [id, unit] = arguments, canvas = document.getElementById(id);
         const size = canvas.width / 16, data = canvas.getContext("2d").getImageData(

@@ -21,66 +21,19 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from sample_csv import PIXEL_NAMES, csv_text, digit_table
 
 from src.common.errors import InputError
-from src.digits.csv_reader import read_csv
 from src.digits.data import Data, load_data
+from src.digits.formats import read_table
 from src.model import NeuralNetwork
 from src.reading.saved import load_network, save_network
+from tests.sample_csv import PIXEL_NAMES, csv_text, digit_table
 
 SECONDS = 30  # for one file, on a busy machine; what takes longer hangs
-ODD_CELLS = [
-    "",
-    " ",
-    "-1",
-    "255",
-    "256",
-    "300",
-    "65536",
-    str(2**32),
-    str(2**64),
-    "3.0",
-    "3.5",
-    "-0",
-]
-ODD_CELLS += [
-    "1e2",
-    "1e400",
-    "1e-400",
-    "nan",
-    "inf",
-    "NA",
-    "true",
-    "0x1",
-    "007",
-    "+7",
-    "1_0",
-    "1 2",
-]
-ODD_CELLS += [
-    '"7"',
-    '"',
-    "'7'",
-    "7;7",
-    "7,7",
-    "7\n7",
-    "7\r7",
-    "\0",
-    "7\0",
-    "٣",
-    "pixel0",
-    "label",
-    "é",
-]
-ODD_CELLS += [
-    "9" * 30,
-    "0" * 400 + "7",
-    "254.99999999999999999",
-    "0.00000000000000000001",
-    "7#",
-    "7\\",
-]
+ODD_CELLS = """-1 255 256 300 65536 4294967296 18446744073709551616 3.0 3.5 -0 1e2 1e400 1e-400 nan
+inf NA true 0x1 007 +7 1_0 "7" " '7' 7;7 7,7 \0 7\0 ٣ pixel0 label é 254.99999999999999999
+0.00000000000000000001 7# 7\\""".split()  # noqa: SIM905
+ODD_CELLS += ["", " ", "1 2", "7\n7", "7\r7", "9" * 30, "0" * 400 + "7"]
 ODD_BYTES = b"0123456789,;\t\r\n\"-+.eE \0xNa#\\'\x0b\x0c\x1a\x85\xa0\xfe\xff"
 ODD_NUMBERS = [0, 1, -1, 10, 255, 2**31, 2**62, 0.5, 1e308, None, "x", True, [], [3], {}]
 
@@ -181,22 +134,7 @@ def damaged_npz(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> byte
     kind = between(rng, 0, 3)
     if kind == 0:
         array = arrays[name]
-        types = [
-            "u1",
-            "i1",
-            "i8",
-            ">i4",
-            "u8",
-            "f4",
-            ">f4",
-            "f8",
-            "f2",
-            "c8",
-            "?",
-            "S3",
-            "U2",
-            "m8[s]",
-        ]
+        types = "u1 i1 i8 >i4 u8 f4 >f4 f8 f2 c8 ? S3 U2 m8[s]".split()  # noqa: SIM905
         views = [
             lambda: array[1:],
             lambda: array[:0],
@@ -278,10 +216,15 @@ def parsed_naively(path: Path) -> tuple[list[list[float]], list[float] | None]:
     ]
     names = ["label", *PIXEL_NAMES][-len(table[0]) :]
     if "pixel7" in table[0]:
-        names = table.pop(0)
-    assert sorted(set(names) | {"label"}) == sorted(["label", *PIXEL_NAMES])
+        names = [name.lower() for name in table.pop(0)]
+        if names[0] == "":  # an index
+            names[0] = "index"
+    assert sorted({*names, "label"} - {"index"}) == sorted(["label", *PIXEL_NAMES])
     # Rounded, because pandas 2 reads decimals up to the 17th only, and takes 1e-20 for 0.
-    rows = [dict(zip(names, (round(float(cell), 12) for cell in cells))) for cells in table]
+    rows = [
+        {n: round(float(cell), 12) for n, cell in zip(names, cells) if n != "index"}
+        for cells in table
+    ]
     assert all(len(cells) == len(names) for cells in table)
     labels = [row["label"] for row in rows] if "label" in names else None
     return [[row[name] for name in PIXEL_NAMES] for row in rows], labels
@@ -299,7 +242,7 @@ def check_labels(labels: np.ndarray, count: int) -> None:
 
 
 def check_csv(path: Path) -> None:
-    images, labels = read_csv(path)
+    images, labels = read_table(path)
     check_images(images)
     true_pixels, true_labels = parsed_naively(path)
     assert images.reshape(-1, 784).tolist() == true_pixels
