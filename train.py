@@ -129,10 +129,10 @@ def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | No
 
 
 def main() -> int:
+    from src.common.code import code_key, sources
     from src.common.files import locked, make_writable
     from src.common.script import held_back
     from src.runs import messages
-    from src.runs.code_key import code_key
     from src.runs.folder import identity, write_run
 
     arguments = parse_arguments()
@@ -142,7 +142,7 @@ def main() -> int:
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
     with locked(arguments.results / f".{arguments.name}.lock", busy):
         data = load_data(arguments.data)
-        decided_by = identity(config, data, code_key(main, ROOT), arguments.test)
+        decided_by = identity(config, data, code_key(sources()), arguments.test)
         if network:
             decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
         print(f"data: {data.source}, {len(data.images):,} images")

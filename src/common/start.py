@@ -8,6 +8,7 @@ import sys
 import time
 from types import TracebackType
 
+from src.common.code import freeze
 from src.common.errors import explain
 
 BLAS = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"]
@@ -22,9 +23,12 @@ def start(name: str) -> None:
     another number of threads gives other bits. A notebook has loaded NumPy before, and our modules
     as they were then: it gets its threads back in the end, and the modules are loaded anew.
     """
-    hosted = sys._getframe(1).f_back is not None  # by a notebook, an IDE, a debugger
+    script = sys._getframe(1)
+    hosted = script.f_back is not None  # by a notebook, an IDE, a debugger
     if name == "__main__" and not hosted:
         take_over()
+    if name == "__main__" and (sources := freeze(script.f_code)):
+        give_back.callback(sys.meta_path.remove, sources)
     if "numpy" not in sys.modules and not (name == "__main__" and hosted):
         os.environ.update(dict.fromkeys(BLAS, "1"))
         return
@@ -36,9 +40,6 @@ def start(name: str) -> None:
         print("warning: this NumPy's threads cannot be limited any more", file=sys.stderr)
     if name == "__main__":
         give_back.enter_context(limits)
-        for module in [each for each in sys.modules if each.startswith("src.")]:
-            if module != __name__:
-                del sys.modules[module]
 
 
 def take_over() -> None:
