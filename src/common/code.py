@@ -50,15 +50,17 @@ class Sources:
             self.compiled[name] = compile(self.texts[file], path, "exec", dont_inherit=True)
         exec(self.compiled[name], vars(module))
 
-    def install(self) -> None:
+    def install(self, keep: str = "nothing") -> "Sources":
         """Serve all imports from now on; what was imported before is imported anew."""
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
         for name in self.files.keys() & sys.modules.keys():
-            del sys.modules[name]
+            if not name.startswith(keep):
+                del sys.modules[name]
+        return self
 
 
-def freeze(script: CodeType) -> None:
+def freeze(script: CodeType) -> Sources:
     """Serve the imports of a script that starts from the sources as they are now.
 
     Ends in one line if the script is no longer what Python has read.
@@ -66,8 +68,9 @@ def freeze(script: CodeType) -> None:
     texts, path = read(), Path(script.co_filename).resolve()
     file = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
     if file in texts and compile(texts[file], str(path), "exec", dont_inherit=True) != script:
-        sys.exit(f"error: {file} was changed while it started; start it again")
-    Sources(texts).install()
+        print(f"error: {file} was changed while it started; start it again", file=sys.stderr)
+        sys.exit(2)
+    return Sources(texts).install(keep="src.common.")
 
 
 def read() -> dict[str, bytes]:

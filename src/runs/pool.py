@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from src.common.code import ROOT, sources
+from src.common.code import ROOT
 from src.common.start import BLAS
 
 DEAD = (OSError, EOFError, pickle.UnpicklingError)  # what a broken pipe leads to
@@ -117,14 +117,14 @@ def next_of(done: queue.SimpleQueue) -> Any:
             return done.get(timeout=0.25)
 
 
-def pack(function: str, data: Any) -> tuple:
-    """The program of a worker: to answer each task with function(step, data, *task).
+def pack(texts: dict[str, bytes], function: str, data: Any) -> tuple:
+    """The program of workers: answer each task with function(step, data, *task).
 
-    `function` is "module:name", from the sources of this process. Arrays travel without a copy.
+    `function` is "module:name" in the sources `texts`. Arrays in the data are not copied.
     """
     arrays: list[pickle.PickleBuffer] = []
     content = pickle.dumps(data, protocol=5, buffer_callback=arrays.append)
-    return str(ROOT), sources(), function, (content, arrays)
+    return str(ROOT), texts, function, (content, arrays)
 
 
 def start(program: tuple, workers: list) -> subprocess.Popen:

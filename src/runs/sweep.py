@@ -114,7 +114,7 @@ def train_all(
 
     quiet = not sys.stderr.isatty()
     with tqdm(total=sum(left.values()), unit=" epochs", leave=False, disable=quiet) as bar:
-        program = pack("src.runs.worker:train_one", data)
+        program = pack(sources(), "src.runs.worker:train_one", data)
         if scheduler:
             from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
 

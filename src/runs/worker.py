@@ -35,6 +35,7 @@ def serve(sources: Any, function: str, data: tuple, inbox: BinaryIO, outbox: Bin
         finally:  # our parent is gone
             os._exit(1)
 
+    content, arrays = data[0], [memoryview(each).toreadonly() for each in data[1]]
     tasks: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=listen, daemon=True).start()
     gc.freeze()  # what stays, such as NumPy
@@ -45,11 +46,11 @@ def serve(sources: Any, function: str, data: tuple, inbox: BinaryIO, outbox: Bin
         np.random.seed(0)  # noqa: NPY002
         try:
             call = pkgutil.resolve_name(function)
-            arguments = pickle.loads(data[0], buffers=data[1]), *pickle.loads(task)
+            arguments = pickle.loads(content, buffers=arrays), *pickle.loads(task)
             tell("result", pickle.dumps(call(lambda: tell("step", None), *arguments)))
         except BaseException as error:  # SystemExit too
             tell("failed", reason(error))
-        del call, arguments
+        call = arguments = None
         gc.collect()
 
 
