@@ -44,7 +44,6 @@ from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
 from src.runs.config import Config, add_flags, given_flags
 from src.runs.history import Diverged, Recorder
-from src.runs.recipes import RECIPES, recipe
 from src.utils import batches
 
 
@@ -94,6 +93,8 @@ def train(
 
 
 def parse_arguments() -> argparse.Namespace:
+    from src.runs.recipes import RECIPES
+
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -114,6 +115,7 @@ def parse_arguments() -> argparse.Namespace:
 def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | None]:
     """The config, and the network to go on with if there is one."""
     from src.reading.saved import load_network
+    from src.runs.recipes import recipe
 
     network, start_from = None, Config().with_(**VALUES)
     if arguments.start_from:

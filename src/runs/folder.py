@@ -98,11 +98,11 @@ def read_run(folder: Path, decided_by: dict) -> Run | None:
         if changed or not {"metrics.json", "history.csv", "network.npz"} <= sums.keys():
             raise ValueError(f"{', '.join(changed) or 'a file'} is not what the run wrote")
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        history = pd.read_csv(folder / "history.csv", float_precision="round_trip")
+        history = pd.read_csv(folder / "history.csv", dtype=str).astype(float)  # to the last bit
         bits = np.unpackbits(np.load(folder / "right.npy"), count=metrics["validation_images"])
-        config, rows = Config(**described["config"]), history.to_dict("records")
+        rows = history.astype({"epoch": int}).to_dict("records")
         nothing: Any = None
-        return Run(config, nothing, rows, [], metrics, bits.astype(bool))
+        return Run(Config(**described["config"]), nothing, rows, [], metrics, bits.astype(bool))
     except DAMAGED as error:
         raise InputError(f"{folder}: damaged ({error})") from error
 

@@ -39,7 +39,7 @@ except OSError:  # stderr is closed
     os.dup2(nothing, 1)
 try:
     root, texts, function, data = pickle.load(inbox)
-except EOFError:  # our parent is gone
+except Exception:  # our parent is gone
     os._exit(1)
 code = dict(__name__="code", __file__=root + "/src/common/code.py")
 exec(compile(texts["src/common/code.py"], code["__file__"], "exec"), code)
