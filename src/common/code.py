@@ -37,8 +37,9 @@ class Sources:
         if file is None:
             return None
         folders = [str(ROOT / file.removesuffix("/__init__.py"))] if "/__init__." in file else None
+        loader: Any = self
         return spec_from_file_location(
-            name, ROOT / file, loader=self, submodule_search_locations=folders
+            name, ROOT / file, loader=loader, submodule_search_locations=folders
         )
 
     def create_module(self, spec: object) -> None:
@@ -51,27 +52,30 @@ class Sources:
             self.compiled[name] = compile(self.texts[file], path, "exec", dont_inherit=True)
         exec(self.compiled[name], vars(module))
 
-    def install(self, keep: str = "nothing") -> "Sources":
+    def install(self, keep: tuple[str, ...] = ()) -> None:
         """Serve all imports from now on; what was imported before is imported anew."""
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
-        for name in self.files.keys() & sys.modules.keys():
-            if not name.startswith(keep):
-                del sys.modules[name]
-        return self
+        for name in (self.files.keys() & sys.modules.keys()).difference(keep):
+            del sys.modules[name]
 
 
-def freeze(script: CodeType) -> Sources:
+def freeze(script: CodeType) -> list[Sources]:
     """Serve the imports of a script that starts from the sources as they are now.
 
-    Ends in one line if the script is no longer what Python has read.
+    Returns who serves them: nobody for a script that does not train. Ends in one line if the script
+    is no longer what Python has read.
     """
     texts, path = read(), Path(script.co_filename).resolve()
     file = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
+    if file.startswith(tuple(UNHASHED)):
+        return []
     if file in texts and compile(texts[file], str(path), "exec", dont_inherit=True) != script:
         print(f"error: {file} was changed while it started; start it again", file=sys.stderr)
         sys.exit(2)
-    return Sources(texts).install(keep="src.common.")
+    sources = Sources(texts)
+    sources.install(keep=tuple(f"src.common.{name}" for name in ("code", "errors", "start")))
+    return [sources]
 
 
 def read() -> dict[str, bytes]:
@@ -99,7 +103,7 @@ def code_key(texts: dict[str, bytes]) -> str:
         if tree and file == "train.py":
             tree.body = [each for each in tree.body if assigned(each) != ["VALUES"]]
         typed = any(word in text for word in ANNOTATIONS_COUNT)
-        digest.update(f"{file}: {outline(tree, typed) if tree else text}\n".encode())
+        digest.update(f"{file}: {outline(tree, typed) if tree else text!r}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -8,7 +8,6 @@ import sys
 import time
 from types import TracebackType
 
-from src.common.code import freeze
 from src.common.errors import explain
 
 BLAS = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"]
@@ -27,8 +26,11 @@ def start(name: str) -> None:
     hosted = script.f_back is not None  # by a notebook, an IDE, a debugger
     if name == "__main__" and not hosted:
         take_over()
-    if name == "__main__" and (sources := freeze(script.f_code)):
-        give_back.callback(sys.meta_path.remove, sources)
+    if name == "__main__":
+        from src.common.code import freeze
+
+        for finder in freeze(script.f_code):
+            give_back.callback(sys.meta_path.remove, finder)
     if "numpy" not in sys.modules and not (name == "__main__" and hosted):
         os.environ.update(dict.fromkeys(BLAS, "1"))
         return

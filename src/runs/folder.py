@@ -13,12 +13,12 @@ import copy
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_info
 
 from src.common.errors import InputError
 from src.common.files import MARK, filling, settle, write_json
@@ -27,7 +27,7 @@ from src.reading.saved import save_network
 from src.runs.config import Config
 from src.runs.history import Run
 
-DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+DAMAGED: tuple = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 DAMAGED += (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -37,13 +37,14 @@ def identity(config: Config, data: Data, code: str, score_test: bool) -> dict:
     Digits count by their content, not by the name of their file; those of the test set count only
     where they are scored. `code` is that of code_key.
     """
+    blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
     return {
         "config": as_json(config),
         "training_digits": data.fingerprint(),
         "test_digits": data.test_fingerprint() if score_test else None,
         "code": code,
         "numpy": np.__version__,
-        "threads": int(os.environ.get("OPENBLAS_NUM_THREADS", 0)),
+        "threads": max(blas, default=1),
     }
 
 

@@ -9,6 +9,7 @@ multiprocessing execute a pickle.py that lies in the current folder.
 """
 
 import contextlib
+import functools
 import math
 import os
 import pickle
@@ -77,7 +78,7 @@ def run_tasks(
                     if stopped.is_set():
                         return
                     try:
-                        answer = ask(worker, tasks[key], lambda key=key: on_step(key))
+                        answer = ask(worker, tasks[key], functools.partial(on_step, key))
                         break
                     except DEAD:
                         answer = "failed", f"its worker died twice (exit status {end(worker)})"
@@ -127,12 +128,12 @@ def pack(texts: dict[str, bytes], function: str, data: Any) -> tuple:
     return str(ROOT), texts, function, (content, arrays)
 
 
-def start(program: tuple, workers: list) -> subprocess.Popen:
+def start(program: tuple, workers: list) -> Any:
     """A worker process, also added to `workers`."""
     path = [each for each in sys.path if each and Path(each).resolve() != ROOT]
     if hasattr(signal, "pthread_sigmask"):  # inherited: Ctrl-C is for us, who then end the worker
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    worker = subprocess.Popen(
+    worker: Any = subprocess.Popen(
         [sys.executable, "-c", WORKER.format(path=path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -4,6 +4,7 @@ So nothing that a run leaves in a module, in a cache or in the global random num
 next run, and its result does not depend on how many workers there are.
 """
 
+import functools
 import gc
 import os
 import pickle
@@ -44,13 +45,14 @@ def serve(sources: Any, function: str, data: tuple, inbox: BinaryIO, outbox: Bin
         sources.install()
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
+        call: Any
         try:
-            call = pkgutil.resolve_name(function)
-            arguments = pickle.loads(content, buffers=arrays), *pickle.loads(task)
-            tell("result", pickle.dumps(call(lambda: tell("step", None), *arguments)))
+            call = functools.partial(pkgutil.resolve_name(function), lambda: tell("step", None))
+            result = call(pickle.loads(content, buffers=arrays), *pickle.loads(task))
+            tell("result", pickle.dumps(result))
         except BaseException as error:  # SystemExit too
             tell("failed", reason(error))
-        call = arguments = None
+        call = result = None  # with all that they hold
         gc.collect()
 
 
