@@ -44,7 +44,6 @@ from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
 from src.runs.config import Config, add_flags, given_flags
 from src.runs.history import Diverged, Recorder
-from src.runs.recipes import RECIPES, recipe
 from src.utils import batches
 
 
@@ -94,6 +93,8 @@ def train(
 
 
 def parse_arguments() -> argparse.Namespace:
+    from src.runs.recipes import RECIPES
+
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -114,6 +115,7 @@ def parse_arguments() -> argparse.Namespace:
 def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | None]:
     """The config, and the network to go on with if there is one."""
     from src.reading.saved import load_network
+    from src.runs.recipes import recipe
 
     network, start_from = None, Config().with_(**VALUES)
     if arguments.start_from:
@@ -129,10 +131,10 @@ def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | No
 
 
 def main() -> int:
+    from src.common.code import code_key, sources
     from src.common.files import locked, make_writable
     from src.common.script import held_back
     from src.runs import messages
-    from src.runs.code_key import code_key
     from src.runs.folder import identity, write_run
 
     arguments = parse_arguments()
@@ -142,7 +144,7 @@ def main() -> int:
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
     with locked(arguments.results / f".{arguments.name}.lock", busy):
         data = load_data(arguments.data)
-        decided_by = identity(config, data, code_key(main, ROOT), arguments.test)
+        decided_by = identity(config, data, code_key(sources()), arguments.test)
         if network:
             decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
         print(f"data: {data.source}, {len(data.images):,} images")

@@ -1,30 +1,27 @@
 """A file is whole or not there; what is in the way is refused; what is a user's own survives."""
 
+import contextlib
 import errno
+import itertools
+import json
 import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from src.common import files
 from src.common.errors import InputError
-from src.common.files import filling, locked, make_writable, recover, replacing
+from src.common.files import MARK, filling, locked, make_writable, replacing, settle
 from tests.conftest import ROOT
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """The text of every file below a folder, but for the list of what is ours."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != files.WRITTEN]
+    """The text of every file below a folder."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_text() for path in paths}
-
-
-def fill(folder: Path, **texts: str) -> None:
-    with filling(folder) as new:
-        for name, text in texts.items():
-            (new / f"{name}.csv").write_text(text)
 
 
 # ------------------------------------------------------------------------------------ one file
@@ -53,7 +50,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_says_where(tmp_path: Path) -
             raise error
         assert caught.value.filename == str(tmp_path / "run")
     assert contents(tmp_path) == {"table.csv": "old"}
-    assert os.listdir(tmp_path) == ["table.csv"]
+    assert sorted(os.listdir(tmp_path)) == ["run", "table.csv"]
 
 
 def test_a_link_and_a_mode_survive(tmp_path: Path) -> None:
@@ -90,75 +87,72 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------- one folder
 
 
-def test_a_folder_appears_as_a_whole_and_so_does_the_next(tmp_path: Path) -> None:
-    run = tmp_path / "results" / "run"
-    with filling(run) as new:
-        (new / "a.csv").write_text("a")
-        assert not run.exists()
-    with filling(run) as new:
-        (new / "a.csv").write_text("b")
-        assert contents(run) == {"a.csv": "a"}
-    assert contents(run) == {"a.csv": "b"}
-    assert os.listdir(tmp_path / "results") == ["run"]
+def fill(folder: Path, **texts: str) -> None:
+    with filling(folder) as new:
+        for name, text in texts.items():
+            (new / f"{name}.csv").write_text(text)
+        mark = {"text": list(texts.values()), "sha256": {f"{name}.csv": "" for name in texts}}
+        (new / MARK).write_text(json.dumps(mark))
 
 
 def test_files_of_an_earlier_run_go_and_those_of_others_stay(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / "notes.txt").write_text("mine")
+    run = tmp_path / "results" / "run"
     for text in ("1", "2"):
         fill(run, a=text, only_then=text)
         (run / "own").mkdir(exist_ok=True)
-        (run / "own" / "plot.png").write_text("mine")
+        for name in ("notes.csv", "own/plot.png"):
+            (run / name).write_text("mine")
+    (tmp_path / "results" / "other.csv").write_text("mine")
+    mark = json.loads((run / MARK).read_text())
+    mark["sha256"]["../other.csv"] = ""  # whoever wrote this
+    (run / MARK).write_text(json.dumps(mark))
     fill(run, a="3")
-    assert contents(run) == {"a.csv": "3", "notes.txt": "mine", "own/plot.png": "mine"}
+    (run / MARK).unlink()
+    assert contents(tmp_path / "results") == {
+        "run/a.csv": "3",
+        "run/notes.csv": "mine",
+        "run/own/plot.png": "mine",
+        "other.csv": "mine",
+    }
 
 
-@pytest.mark.parametrize("killed_at", [1, 2, 3, 4])
-def test_a_run_killed_while_it_swaps_is_repaired(
-    killed_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At each rename in turn: old aside, new in place, a user's files one by one."""
-    run = tmp_path / "run"
-    fill(run, a="old", only_then="old")
-    for name in ("notes.txt", "more.txt"):
-        (run / name).write_text("mine")
-    calls = []
+def test_a_folder_is_the_old_or_the_new_one_wherever_it_is_killed(tmp_path: Path) -> None:
+    """After each of its calls to the file system in turn; `settle` is what the next reader does."""
 
     class Killed(BaseException):
-        """As after SIGKILL, nothing more is written."""
+        """As after SIGKILL, nothing more is done."""
 
-    def rename(source: Path, target: Path) -> None:
-        calls.append(source)
-        if len(calls) >= killed_at:
-            raise Killed
-        os.replace(source, target)
+    outcomes, complete = [], False
+    for killed_at in range(1, 40):
+        run, calls = tmp_path / str(killed_at), itertools.count(1)
+        fill(run, a="old", b="old", only_then="old")
+        (run / "notes.csv").write_text("mine")
 
-    def nothing(*_: object) -> None:
-        raise Killed
+        def call(original, *arguments, calls=calls, killed_at=killed_at, **options):
+            if next(calls) >= killed_at:
+                raise Killed
+            return original(*arguments, **options)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "rename", rename)
-        patch.setattr(shutil, "rmtree", nothing)
-        with pytest.raises(Killed):
-            fill(run, a="new")
-    recover(run)
-    mine = {"notes.txt": "mine", "more.txt": "mine"}
-    if killed_at <= 2:
-        assert contents(run) == {"a.csv": "old", "only_then.csv": "old", **mine}
-    else:
-        assert contents(run) == {"a.csv": "new", **mine}
-    assert os.listdir(tmp_path) == ["run"]
-
-
-def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
-    fill(tmp_path / "run", a="a")
-    (tmp_path / ".run.123.partial").mkdir()
-    (tmp_path / "run" / ".a.123.partial.csv").write_text("half")
-    (tmp_path / ".running.123.partial").mkdir()  # another's
-    recover(tmp_path / "run")
-    assert sorted(os.listdir(tmp_path)) == [".running.123.partial", "run"]
-    assert sorted(os.listdir(tmp_path / "run")) == [files.WRITTEN, "a.csv"]
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("rename", "replace", "unlink", "rmdir", "mkdir"):
+                patch.setattr(os, name, partial(call, getattr(os, name)))
+            patch.setattr(shutil, "rmtree", partial(call, shutil.rmtree))
+            with contextlib.suppress(Killed):
+                fill(run, a="new", b="new")
+                complete = True
+        settle(run)
+        left = contents(run)
+        texts = json.loads(left.pop(MARK))["text"]
+        assert left.pop("notes.csv") == "mine"
+        assert left in (
+            {"a.csv": "old", "b.csv": "old", "only_then.csv": "old"},
+            {"a.csv": "new", "b.csv": "new"},
+        )
+        assert texts == list(left.values())
+        outcomes.append(left["a.csv"])
+        if complete:
+            break
+    assert complete and outcomes == sorted(outcomes, reverse=True) and "old" in outcomes
 
 
 # --------------------------------------------------------------------------- locks, permissions

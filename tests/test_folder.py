@@ -1,7 +1,9 @@
 """The folder of a run: its name says what decided it, and what was changed since is noticed."""
 
+import errno
 import json
 import shutil
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,37 +14,87 @@ from src.digits.data import Data
 from src.reading.saved import load_network
 from src.runs.config import Config
 from src.runs.folder import identity, read_run, run_name, write_run
-from src.runs.history import summarise
-from tests.training import run_of, without_times
+from src.runs.history import Recorder, Run
+from train import train
 
 CONFIG = Config(hidden=(8,), epochs=2)
 
 
 @pytest.fixture(scope="module")
-def finished(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, list]:
-    network, history = run_of(CONFIG, digits)
-    metrics = summarise(CONFIG, digits, network, history, score_test=True)
+def finished(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, Run]:
+    record = Recorder()
+    train(CONFIG, digits, record)
     decided_by = identity(CONFIG, digits, "code", score_test=True)
     folder = tmp_path_factory.mktemp("runs") / run_name(decided_by)
-    write_run(folder, decided_by, network, history, metrics)
-    return folder, decided_by, history
+    run = record.finish(score_test=True)
+    write_run(folder, run, decided_by)
+    return folder, decided_by, run
 
 
 @pytest.fixture
-def copy(finished: tuple[Path, dict, list], tmp_path: Path) -> tuple[Path, dict]:
+def copy(finished: tuple[Path, dict, Run], tmp_path: Path) -> tuple[Path, dict]:
     folder, decided_by, _ = finished
     shutil.copytree(folder, tmp_path / folder.name)
     return tmp_path / folder.name, decided_by
 
 
-def test_what_is_read_is_what_was_written(finished: tuple[Path, dict, list]) -> None:
-    folder, decided_by, history = finished
-    run = read_run(folder, decided_by)
-    assert run.config == CONFIG
-    assert run.metrics == json.loads((folder / "metrics.json").read_text())
-    for read, row in zip(without_times(run.history), without_times(history), strict=True):
-        assert read == {name: value for name, value in row.items() if name != "layers"}
-    assert load_network(folder / "network.npz")[0].layer_sizes == [784, 8, 10]
+def test_what_is_read_is_what_was_written(finished: tuple[Path, dict, Run]) -> None:
+    folder, decided_by, run = finished
+    read = read_run(folder, decided_by)
+    assert read.config == CONFIG
+    assert (read.metrics, read.history) == (run.metrics, run.history)
+    assert (read.right == run.right).all() and len(read.right) == 60
+    assert run.metrics["blas"]
+    for name, parameters in (("network", run.network.parameters), ("best", run.best)):
+        network, saved_with = load_network(folder / f"{name}.npz")
+        assert network.parameters.tobytes() == parameters.tobytes()
+        assert saved_with["config"] == decided_by["config"]
+
+
+def test_there_may_be_no_run(tmp_path: Path) -> None:
+    assert read_run(tmp_path / "none", {}) is None
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "network.npz").write_bytes(b"not marked as whole")
+    assert read_run(tmp_path / "half", {}) is None
+
+
+def test_without_validation_images_nothing_is_missed(digits: Data, tmp_path: Path) -> None:
+    config, record = CONFIG.with_(validation_fraction=0), Recorder()
+    train(config, digits, record)
+    decided_by = identity(config, digits, "code", score_test=False)
+    write_run(tmp_path, record.finish(), decided_by)
+    run = read_run(tmp_path, decided_by)
+    assert np.isnan(run.history[-1]["validation_loss"])
+    assert len(run.right) == 0 and not (tmp_path / "best.npz").exists()
+
+
+@dataclass(frozen=True)
+class Wider(Config):
+    """With a field that JSON gives back as a list."""
+
+    step_at: tuple = field(default=(0.6, 0.85), metadata={"what": "when the rate falls"})
+
+
+def test_a_tuple_among_the_hyperparameters_is_no_damage(
+    finished: tuple[Path, dict, Run], digits: Data, tmp_path: Path
+) -> None:
+    decided_by = identity(Wider(), digits, "code", score_test=True)
+    write_run(tmp_path / "run", replace(finished[2], config=Wider()), decided_by)
+    decided_by["config"].pop("step_at")  # as Config does not know it
+    mark = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert mark["config"]["step_at"] == [0.6, 0.85]
+    assert mark.pop("sha256") and mark == identity(Wider(), digits, "code", score_test=True)
+
+
+def test_what_cannot_be_read_is_no_damage(
+    copy: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(PermissionError):
+        read_run(*copy)
 
 
 def test_the_name_depends_on_all_that_decides_the_numbers(digits: Data) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,56 +40,54 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+MARK = "config.json"  # of a folder that is whole: it lists the other files, and is written last
+
+
 @contextlib.contextmanager
-def filling(folder: Path, later: Sequence[str] = ()) -> Iterator[Path]:
-    """Fill a folder beside `folder`, then put it in its place: a reader never sees half of it.
+def filling(folder: Path) -> Iterator[Path]:
+    """Write the files of a folder anew: inside it, then moved to their places, MARK last.
 
-    with filling(folder) as new: write(new / "a.csv"); write(new / "b.csv")
+    with filling(folder) as new: write(new / "a.csv"); write(new / MARK)
 
-    What the last run wrote goes, including what it said it would write `later`; other files stay.
-    The caller holds a lock (`locked`) and calls `recover` before it reads the folder.
+    The files that the old MARK lists and the new one does not go; all others stay. Killed at any
+    moment, the folder is as it was, or `settle` makes it what it was to become.
     """
-    target = Path(os.path.realpath(folder))
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; give another name to write to")
-    new = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    new = folder / ".new"
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        recover(target)
+        folder.mkdir(parents=True, exist_ok=True)
+        settle(folder)
         new.mkdir()
         yield new
-        (new / WRITTEN).write_text("\n".join([*os.listdir(new), *later]), encoding="utf-8")
-        if target.exists():
-            os.rename(target, target.with_name(f".{target.name}.old"))
-        os.rename(new, target)
+        os.rename(new, folder / ".whole")
+        settle(folder)
     except OSError as error:
         raise located(error, folder) from error
     finally:
-        recover(target)
+        shutil.rmtree(new, ignore_errors=True)
 
 
-WRITTEN = ".written"  # names the files in a folder that are ours, and that a new run may remove
+def settle(folder: Path) -> None:
+    """Finish what a killed `filling` has written as a whole, and remove what it has not."""
+    whole = folder / ".whole"
+    if whole.is_dir():
+        if (whole / MARK).is_file():
+            for name in listed(folder) - listed(whole):
+                (folder / name).unlink(missing_ok=True)
+            for path in sorted(whole.iterdir(), key=lambda path: path.name == MARK):
+                os.replace(path, folder / path.name)
+        whole.rmdir()
+    shutil.rmtree(folder / ".new", ignore_errors=True)
 
 
-def recover(folder: Path) -> None:
-    """Finish or undo what a killed run has left undone of `filling`, and remove what it left."""
-    folder = Path(os.path.realpath(folder))
-    old = folder.with_name(f".{folder.name}.old")
-    if old.exists() and not folder.exists():  # killed between the two renames
-        os.rename(old, folder)
-    elif old.exists():
-        ours = set()
-        if (old / WRITTEN).exists():
-            ours = set((old / WRITTEN).read_text(encoding="utf-8").splitlines()) | {WRITTEN}
-        for path in old.iterdir():
-            if path.name not in ours and not os.path.lexists(folder / path.name):
-                os.rename(path, folder / path.name)
-        shutil.rmtree(old)
-    for partial in (*folder.parent.glob(f".{folder.name}.*.partial"), *folder.glob(".*.partial*")):
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        else:
-            partial.unlink()
+def listed(folder: Path) -> set[str]:
+    """The names of the files that the MARK of a folder lists; none if it is not sound."""
+    try:
+        content = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        return {name for name in content["sha256"] if Path(name).name == name}
+    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+        return set()
 
 
 def located(error: OSError, path: Path) -> OSError:

@@ -22,9 +22,15 @@ def start(name: str) -> None:
     another number of threads gives other bits. A notebook has loaded NumPy before, and our modules
     as they were then: it gets its threads back in the end, and the modules are loaded anew.
     """
-    hosted = sys._getframe(1).f_back is not None  # by a notebook, an IDE, a debugger
+    script = sys._getframe(1)
+    hosted = script.f_back is not None  # by a notebook, an IDE, a debugger
     if name == "__main__" and not hosted:
         take_over()
+    if name == "__main__":
+        from src.common.code import freeze
+
+        for finder in freeze(script.f_code):
+            give_back.callback(sys.meta_path.remove, finder)
     if "numpy" not in sys.modules and not (name == "__main__" and hosted):
         os.environ.update(dict.fromkeys(BLAS, "1"))
         return
@@ -36,9 +42,6 @@ def start(name: str) -> None:
         print("warning: this NumPy's threads cannot be limited any more", file=sys.stderr)
     if name == "__main__":
         give_back.enter_context(limits)
-        for module in [each for each in sys.modules if each.startswith("src.")]:
-            if module != __name__:
-                del sys.modules[module]
 
 
 def take_over() -> None:

@@ -47,6 +47,14 @@ def prepare(config: Config, data: Data) -> tuple[Labelled, Labelled]:
     return training, (preprocess(data.images[held_out]), data.labels[held_out])
 
 
+def blas_kernel() -> str:
+    """The code that NumPy's BLAS has chosen for this processor: another one gives other bits."""
+    from threadpoolctl import threadpool_info
+
+    found = {each.get("architecture") for each in threadpool_info() if each["user_api"] == "blas"}
+    return ", ".join(sorted(filter(None, found))) or "unknown"
+
+
 class Recorder:
     """Measures a network before training and after each epoch, and keeps what a run needs.
 
@@ -132,6 +140,7 @@ class Recorder:
             "last_epoch": last["epoch"],
             "last_train_loss": last["train_loss"],
             "seconds": sum(row["seconds"] for row in self.history),
+            "blas": blas_kernel(),
         }
         right = np.empty(0, bool)
         if len(images):

@@ -1,24 +1,25 @@
 """Many runs: what is finished is read, what is missing is trained, each into its own folder."""
 
 import contextlib
-import shutil
+import dataclasses
+import pickle
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from tqdm import tqdm
 
+from src.common.code import adds_code, code_key, sources
 from src.common.errors import InputError
 from src.digits.data import Data
+from src.model import count_parameters
 from src.runs.config import Config
-from src.runs.folder import read_run, write_run
+from src.runs.folder import as_json, identity, read_run, run_name, write_run
 from src.runs.history import Run
-from src.runs.messages import outcome, warnings_about
-from src.runs.progress import Progress, epoch_work
-from src.runs.workers import TaskFailed, run_tasks
+from src.runs.messages import hint, outcome, warnings_about
+from src.runs.pool import TaskFailed, jobs_possible, pack, run_tasks
 
 
 @dataclass(frozen=True)
@@ -28,105 +29,129 @@ class Wanted:
     experiment: str
     label: str  # of its configuration
     config: Config
-    decided_by: dict  # see folder.identity
-    folder: Path
-
-
-class Due:
-    """When to look again: at most every ten seconds, and for at most 2 % of the time."""
-
-    def __init__(self) -> None:
-        self.next = time.monotonic() + 10
-
-    def now(self) -> bool:
-        return time.monotonic() > self.next
-
-    @contextlib.contextmanager
-    def working(self) -> Iterator[None]:
-        start = time.monotonic()
-        yield
-        end = time.monotonic()
-        self.next = end + max(10, 49 * (end - start))
-
-
-def in_good_order(missing: list[Wanted], images: int) -> list[Wanted]:
-    """The cheapest run, for an early look; then the longest first, so that no core idles."""
-
-    def work(wanted: Wanted) -> float:
-        return epoch_work(wanted.config, images) * wanted.config.epochs
-
-    cheapest, *others = sorted(missing, key=lambda wanted: (work(wanted), wanted.config.seed))
-    return [cheapest, *sorted(others, key=lambda wanted: (-work(wanted), wanted.config.seed))]
+    score_test: bool
 
 
 def sweep(
-    every: list[Wanted],
-    train_one: Callable,
+    wanted: list[Wanted],
     data: Data,
-    jobs: int,
-    scheduler: str | None,
-    by_value: Sequence[ModuleType],
+    folder: Path,
+    jobs: int | None,
+    scheduler: str | None = None,
+    fresh: bool = False,
 ) -> Iterator[tuple[Wanted, Run | str]]:
-    """Yield every wanted run with its Run, or why it failed: the finished ones, then as they end.
+    """Yield each wanted run, or why it failed: the finished ones, then the others as they end.
 
-    train_one(step, config, score_test, source, images, labels, test_images, test_labels) is called
-    in a worker and returns parameters, history and metrics; see run_tasks for by_value.
+    A run is trained once, whoever wants it, unless it stands in its place below `folder`. With
+    `fresh` it is trained even so, and replaced when it is done. One that cannot be read stays.
     """
-    askers: dict[Path, list[Wanted]] = {}  # a run may be wanted by several experiments
-    for wanted in every:
-        askers.setdefault(wanted.folder, []).append(wanted)
-    missing, finished = [], 0
-    for asking in askers.values():
-        run = finished_before(asking[0])
-        if run is None:
-            missing.append(asking[0])
-            continue
-        finished += 1
-        yield from ((each, run) for each in asking)
-    print(f"{len(askers)} runs, {finished} of them finished before", flush=True)
-    if not missing:
-        return
-    order = {wanted.folder.name: wanted for wanted in in_good_order(missing, len(data.images))}
-    tasks = {
-        key: (wanted.config, wanted.decided_by["test_digits"] is not None)
-        for key, wanted in order.items()
-    }
-    shared = (data.source, data.images, data.labels, data.test_images, data.test_labels)
-    configs = {key: wanted.config for key, wanted in order.items()}
-    progress = Progress(configs, len(data.images), min(jobs, len(tasks)))
+    runs: dict[str, tuple[dict, list[Wanted]]] = {}  # by folder: its identity, and who wants it
+    same: dict[bool, dict] = {}  # the digits are hashed once
+    code = code_key(sources())
+    for each in wanted:
+        if each.score_test not in same:
+            same[each.score_test] = identity(each.config, data, code, each.score_test)
+        decided_by = same[each.score_test] | {"config": as_json(each.config)}
+        runs.setdefault(run_name(decided_by), (decided_by, []))[1].append(each)
+    missing, finished = {}, 0
+    for name, (decided_by, wanting) in runs.items():
+        found = None if fresh else finished_before(folder / name, decided_by)
+        if found is None:
+            missing[name] = wanting[0]
+        else:
+            finished += not isinstance(found, str)
+            yield from ((each, found) for each in wanting)
+    print(f"{len(runs)} runs, {finished} of them finished before", flush=True)
     try:
-        for key, result in run_tasks(
-            train_one, tasks, shared, jobs, scheduler, progress.note, by_value
-        ):
-            wanted = order[key]
-            label = f"{wanted.label}, seed {wanted.config.seed}"
-            if isinstance(result, TaskFailed):
-                tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
-                yield from ((each, str(result)) for each in askers[wanted.folder])
-                continue
-            run = result
-            write_run(wanted.folder, run, wanted.decided_by)
-            finished += 1
-            progress.runs_done += 1
-            tqdm.write(f"{label}: {outcome(run.metrics)}")
-            for warning in warnings_about(run.history[-1], run.layers[-len(run.network.weights) :]):
-                tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
-            yield from ((each, run) for each in askers[wanted.folder])
+        with contextlib.closing(train_all(missing, data, jobs, scheduler)) as results:
+            for name, result in results:
+                decided_by, wanting = runs[name]
+                if not isinstance(result, TaskFailed):
+                    write_run(folder / name, result, decided_by)
+                    finished += 1
+                said = told(wanting[0], result)
+                yield from ((each, said) for each in wanting)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"stopped; {finished} of {len(askers)} runs are saved. "
+            f"stopped; {finished} of {len(runs)} runs are saved. "
             "Give the same command again to continue"
         ) from None
-    finally:
-        progress.close()
 
 
-def finished_before(wanted: Wanted) -> Run | None:
-    """The run, if it stands in its folder, whole. What else stands there is named and removed."""
+def finished_before(folder: Path, decided_by: dict) -> Run | str | None:
+    """The run that stands in this folder, if it is whole, or why it cannot be read."""
     try:
-        return read_run(wanted.folder, wanted.decided_by)
+        return read_run(folder, decided_by)
     except InputError as error:
-        if wanted.folder.exists():
-            print(f"training again: {error}", file=sys.stderr)
-            shutil.rmtree(wanted.folder, ignore_errors=True)
-    return None
+        print(f"training again: {error}", file=sys.stderr)
+        return None
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}; it is kept and not trained again"
+        print(f"not read: {reason}", file=sys.stderr)
+        return reason
+
+
+def train_all(
+    missing: dict[str, Wanted], data: Data, jobs: int | None, scheduler: str | None
+) -> Generator[tuple[str, Any]]:
+    """Train these runs, on the cores of this machine or on a Dask cluster: Run or TaskFailed."""
+    if not missing:
+        return
+    if not any(each.score_test for each in missing.values()):
+        data = dataclasses.replace(
+            data, test_images=data.test_images[:0], test_labels=data.test_labels[:0]
+        )
+    also = ["experiments"] if adds_code(sources()) else []
+    tasks = {
+        name: pickle.dumps((missing[name].config, missing[name].score_test, also))
+        for name in in_good_order(missing)
+    }
+    left = {name: each.config.epochs for name, each in missing.items()}
+
+    def on_step(name: str) -> None:
+        left[name] -= 1
+        bar.update()
+
+    quiet = not sys.stderr.isatty()
+    with tqdm(total=sum(left.values()), unit=" epochs", leave=False, disable=quiet) as bar:
+        program = pack(sources(), "src.runs.worker:train_one", data)
+        if scheduler:
+            from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
+
+            results = run_on_cluster(program, tasks, scheduler, on_step)
+        else:
+            results = run_tasks(program, tasks, jobs or jobs_possible(), on_step)
+        with contextlib.closing(results):
+            for name, result in results:
+                bar.update(left.pop(name))  # of one that ended early, or was begun twice
+                yield name, result
+
+
+def in_good_order(missing: dict[str, Wanted]) -> list[str]:
+    """The cheapest run, for an early look; then the longest first, so that no core idles."""
+
+    def work(name: str) -> float:
+        config = missing[name].config
+        images = 100_000 if config.augmentation == "none" else 300_000  # in multiplications
+        return config.epochs * (count_parameters(config.layer_sizes) + images)
+
+    cheapest, *others = sorted(missing, key=work)
+    return [cheapest, *sorted(others, key=work, reverse=True)]
+
+
+def told(wanted: Wanted, result: Any) -> Run | str:
+    """Print a line about a run that has ended. Returns the run, or why it failed."""
+    label = f"{wanted.label}, seed {wanted.config.seed}"
+    if isinstance(result, TaskFailed):
+        reason = str(result)
+        if reason.endswith("no longer finite"):
+            reason += f"; {hint(wanted.config)}"
+        tqdm.write(f"{label}: failed: {reason}", file=sys.stderr)
+        return reason
+    tqdm.write(f"{label}: {outcome(result.metrics)}")
+    last = result.history[-1]
+    layers = [layer for layer in result.layers if layer["epoch"] == last["epoch"]]
+    for warning in warnings_about(last, layers):
+        tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
+    result.network, result.layers = None, []  # as when it is read: hundreds would fill the memory
+    return result

@@ -1,0 +1,162 @@
+"""The sources of this project, read once: what is hashed is what runs, here and in every worker.
+
+A script reads all modules as it starts. From then on each import of one is served from these texts,
+whatever is edited meanwhile, and workers get the same texts. Not covered: environment variables,
+and files other than the data that the code reads while it runs.
+"""
+
+import ast
+import hashlib
+import sys
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+# What cannot reach a number of a run. All else counts: to retrain once too often is cheap.
+UNHASHED = ["predict.py", "draw.py", "src/figures/", "src/reading/", "src/common/server.py"]
+UNHASHED += ["src/common/code.py", "src/runs/cluster.py", "src/runs/folder.py"]
+UNHASHED += ["src/runs/messages.py", "src/runs/pool.py", "src/runs/questions.py"]
+UNHASHED += ["src/runs/recipes.py", "src/runs/report.py", "src/runs/statistics.py"]
+UNHASHED += ["src/runs/sweep.py"]
+ANNOTATIONS_COUNT = (b"ClassVar", b"InitVar", b"annotations__", b"type_hints", b"singledispatch")
+HARMLESS = {"dict", "float", "grid", "int", "len", "list", "range", "start", "tuple", "zip"}
+
+
+class Sources:
+    """Imports the modules of this project from texts: path below the root -> source."""
+
+    def __init__(self, texts: dict[str, bytes]) -> None:
+        self.texts, self.compiled = texts, dict[str, CodeType]()
+        names = (file.removesuffix(".py").removesuffix("/__init__") for file in texts)
+        self.files = {name.replace("/", "."): file for name, file in zip(names, texts)}
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
+        file = self.files.get(name)
+        if file is None:
+            return None
+        folders = [str(ROOT / file.removesuffix("/__init__.py"))] if "/__init__." in file else None
+        loader: Any = self
+        return spec_from_file_location(
+            name, ROOT / file, loader=loader, submodule_search_locations=folders
+        )
+
+    def create_module(self, spec: object) -> None:
+        """None asks for an ordinary module."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        name, file = module.__name__, self.files[module.__name__]
+        if name not in self.compiled:
+            path = str(ROOT / file)
+            self.compiled[name] = compile(self.texts[file], path, "exec", dont_inherit=True)
+        exec(self.compiled[name], vars(module))
+
+    def install(self, keep: tuple[str, ...] = ()) -> None:
+        """Serve all imports from now on; what was imported before is imported anew."""
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+        for name in (self.files.keys() & sys.modules.keys()).difference(keep):
+            del sys.modules[name]
+
+
+def freeze(script: CodeType) -> list[Sources]:
+    """Serve the imports of a script that starts from the sources as they are now.
+
+    Returns who serves them: nobody for a script that does not train. Ends in one line if the script
+    is no longer what Python has read.
+    """
+    texts, path = read(), Path(script.co_filename).resolve()
+    file = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
+    if file.startswith(tuple(UNHASHED)):
+        return []
+    if file in texts and compile(texts[file], str(path), "exec", dont_inherit=True) != script:
+        print(f"error: {file} was changed while it started; start it again", file=sys.stderr)
+        sys.exit(2)
+    sources = Sources(texts)
+    sources.install(keep=tuple(f"src.common.{name}" for name in ("code", "errors", "start")))
+    return [sources]
+
+
+def read() -> dict[str, bytes]:
+    """The modules and packages in the root of the project, as they are now."""
+    packages = [path.parent for path in ROOT.glob("*/__init__.py")]
+    files = [*ROOT.glob("*.py"), *(file for each in packages for file in each.rglob("*.py"))]
+    return {file.relative_to(ROOT).as_posix(): file.read_bytes() for file in files}
+
+
+def sources() -> dict[str, bytes]:
+    """The texts that this process runs; in a notebook or a test, what is on the disk."""
+    return next((each.texts for each in sys.meta_path if isinstance(each, Sources)), None) or read()
+
+
+def code_key(texts: dict[str, bytes]) -> str:
+    """One key of all code that may reach a number; comments, docstrings and annotations do not.
+
+    Nor does what a config holds anyway: VALUES in train.py, and the questions of experiments.py.
+    """
+    digest = hashlib.sha256()
+    for file, text in sorted(texts.items()):
+        if file.startswith(tuple(UNHASHED)) or (file == "experiments.py" and not adds_code(texts)):
+            continue
+        tree = parse(text)
+        if tree and file == "train.py":
+            tree.body = [each for each in tree.body if assigned(each) != ["VALUES"]]
+        typed = any(word in text for word in ANNOTATIONS_COUNT)
+        digest.update(f"{file}: {outline(tree, typed) if tree else text!r}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def parse(text: bytes) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):  # half saved: it cannot run
+        return None
+
+
+def outline(node: Any, typed: bool) -> str:
+    """A syntax tree as text; annotations only where the code may read them."""
+    if isinstance(node, list):
+        docstring = [
+            isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in node
+        ]
+        return (
+            "["
+            + ",".join(outline(n, typed) for n, words in zip(node, docstring) if not words)
+            + "]"
+        )
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [name for name in node._fields if typed or name not in ("annotation", "returns")]
+    return f"{type(node).__name__}({','.join(outline(getattr(node, n, 0), typed) for n in fields)})"
+
+
+def assigned(node: ast.stmt) -> list[str]:
+    """The names to which a statement assigns, if it does nothing else."""
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)):
+        return []
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [each.id if isinstance(each, ast.Name) else "" for each in targets]
+
+
+def adds_code(texts: dict[str, bytes]) -> bool:
+    """Whether experiments.py does more than to import, to define and to give names to values.
+
+    ACTIVATIONS["swish"] = swish, say, may reach a number: workers have to import it then.
+    """
+    tree = parse(texts.get("experiments.py", b""))
+    return tree is None or not all(only_asks(each, texts) for each in tree.body)
+
+
+def only_asks(node: ast.stmt, texts: dict[str, bytes]) -> bool:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return not node.decorator_list
+    if isinstance(node, (ast.Import, ast.ImportFrom)):  # of nothing that the user has added
+        modules = [getattr(node, "module", alias.name) for alias in node.names]
+        return not any(f"{module}.py" in texts for module in modules if module != "train")
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test) == "__name__ == '__main__'"
+    calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+    if not all(isinstance(call, ast.Name) and call.id in HARMLESS for call in calls):
+        return False
+    return isinstance(node, ast.Expr) or (bool(assigned(node)) and "" not in assigned(node))

@@ -1,0 +1,36 @@
+"""A sweep without tables and figures, for tests: argv is data, folder, jobs, configs as JSON."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from src.common.start import start
+
+start(__name__)
+if len(sys.argv) > 5:  # wait until the test has done something to the sources
+    print("started", flush=True)
+    sys.stdin.readline()
+
+import json
+
+from src.common.script import run_script
+
+
+def main() -> None:
+    data, folder, jobs, configs = sys.argv[1:5]
+    if "import_experiments" in configs:
+        import experiments  # noqa: F401
+    from src.digits.data import load_data
+    from src.runs.config import Config
+    from src.runs.sweep import Wanted, sweep
+
+    configs = {label: Config(**one) for label, one in json.loads(configs).items() if one}
+    wanted = [Wanted("", label, config, False) for label, config in configs.items()]
+    for each, run in sweep(wanted, load_data(data), Path(folder), int(jobs)):
+        loss = run if isinstance(run, str) else run.metrics["last_train_loss"]
+        print("RESULT", json.dumps([each.label, loss]), flush=True)
+
+
+if __name__ == "__main__":
+    run_script(main)

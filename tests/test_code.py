@@ -1,0 +1,245 @@
+"""What is hashed is what runs: any edit that can reach a number trains again, words do not."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from src.common import code
+from src.common.code import UNHASHED, code_key
+from tests.conftest import ROOT
+
+TEXTS = code.read()
+KEY = code_key(TEXTS)
+COUNTED = [f for f in TEXTS if not f.startswith(tuple(UNHASHED)) and f != "experiments.py"]
+
+
+def key_with(file: str, old: str, new: str) -> str:
+    """The key with one piece of one file replaced."""
+    text = TEXTS[file].decode()
+    assert old in text, f"{file} has no {old!r}"
+    return code_key(TEXTS | {file: text.replace(old, new, 1).encode()})
+
+
+# ------------------------------------------------------------------------------------- the key
+
+
+@pytest.mark.parametrize("file", sorted(TEXTS))
+def test_each_file_is_hashed_or_on_the_list_and_words_never_count(file: str) -> None:
+    if file == "experiments.py":
+        pytest.skip("has rules of its own")
+    text = TEXTS[file]
+    key = code_key({file: text})
+    assert (code_key({file: text + b"\nX = 1\n"}) != key) == (file in COUNTED)
+    assert code_key({file: b"# a remark\n\n" + text + b"# another\n"}) == key
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            node.body.insert(0, ast.Expr(ast.Constant("What it does.")))
+        if isinstance(node, ast.FunctionDef):
+            node.returns = ast.Constant("another type")
+            for argument in node.args.args:
+                argument.annotation = ast.Constant("another type")
+    assert code_key({file: ast.unparse(tree).encode()}) == key
+
+
+def test_nothing_on_the_list_is_imported_by_what_trains() -> None:
+    for file in COUNTED:
+        for node in ast.parse(TEXTS[file]).body:
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                names = [alias.name for alias in getattr(node, "names", [])]
+            paths = [f"{name}.py".replace(".", "/", name.count(".")) for name in names if name]
+            assert not [p for p in paths if p.startswith(tuple(UNHASHED))], f"{file}: {names}"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("src/runs/config.py", "[784, *self.hidden, 10]", "[784, *self.hidden, *self.hidden, 10]"),
+        ("src/activations.py", "LEAK = 0.01", "LEAK = 0.02"),
+        ("src/initializers.py", "np.sqrt(6 / fan_in)", "np.sqrt(5 / fan_in)"),
+        ("src/digits/augmentation.py", "math.radians(10)", "math.radians(11)"),
+        ("src/runs/history.py", "TRAIN_SAMPLE = 5000", "TRAIN_SAMPLE = 4000"),
+        ("src/__init__.py", '"""', 'import numpy\nnumpy.exp = numpy.expm1\n"""'),
+        ("train.py", "(1, 2, 3)", "(1, 2, 4)"),
+    ],
+)
+def test_an_edit_of_what_a_run_reaches_in_any_way_changes_the_key(
+    file: str, old: str, new: str
+) -> None:
+    assert key_with(file, old, new) != KEY
+
+
+def test_what_a_config_holds_anyway_does_not_count() -> None:
+    assert key_with("train.py", "VALUES = {", 'VALUES = {"x": 1, ') == KEY
+    assert key_with("train.py", "VALUES = {", "VALUES = OTHERS = {") != KEY
+    assert key_with("experiments.py", "\n\n", "\n\nHIDDEN = [[7], [8]]\nMORE: list = grid(x=[1])\n")
+
+
+@pytest.mark.parametrize(
+    ("statement", "counts"),
+    [
+        ("TABLE = {'a': grid(hidden=[[1]]), **OTHER}", False),
+        ("def publish(x): ACTIVATIONS['x'] = 1", False),
+        ("import numpy as np", False),
+        ("if __name__ == '__main__': run_script(main)", False),
+        ("ACTIVATIONS['swish'] = swish", True),
+        ("src.activations.LEAK = 0.5", True),
+        ("ACTIVATIONS |= {'swish': swish}", True),
+        ("_ = ACTIVATIONS.setdefault('swish', swish)", True),
+        ("register('swish')", True),
+        ("@register\ndef swish(z): pass", True),
+        ("for name in 'ab': ACTIVATIONS[name] = swish", True),
+        ("import helpers", True),
+        ("half saved(", True),
+    ],
+)
+def test_experiments_counts_as_soon_as_it_does_more_than_ask(statement: str, counts: bool) -> None:
+    files = TEXTS | {"helpers.py": b"", "experiments.py": statement.encode()}
+    assert code.adds_code(files) == counts
+    edited = files | {"experiments.py": b"X = 1\n" + files["experiments.py"]}
+    assert (code_key(edited) != code_key(files)) == counts
+
+
+def test_annotations_count_where_code_reads_them() -> None:
+    texts = {"a.py": b"import dataclasses\nclass A:\n    x: int = 1\n"}
+    other = {"a.py": b"import dataclasses\nclass A:\n    x: float = 1\n"}
+    assert code_key(texts) == code_key(other)
+    both = [{"a.py": each["a.py"] + b"    y: ClassVar[int] = 2\n"} for each in (texts, other)]
+    assert code_key(both[0]) != code_key(both[1])
+
+
+def test_the_key_does_not_depend_on_the_hash_seed() -> None:
+    program = "from src.common.code import code_key, read; print(code_key(read()))"
+    for seed in "12":
+        told = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+        )
+        assert told.stdout.strip() == KEY, told.stderr
+
+
+def test_a_script_that_changed_while_it_started_ends_in_one_line(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        code.freeze(compile("x = 1", str(ROOT / "train.py"), "exec"))
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told == "error: train.py was changed while it started; start it again\n"
+
+
+# --------------------------------------------------------------------------------- what runs
+
+CONFIG = {"hidden": [8], "epochs": 1}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the project."""
+    folder = tmp_path / "tree"
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tests").mkdir()
+    for name in ("train.py", "tests/bare_sweep.py"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def sweep(tree: Path, data: Path, configs: dict, meanwhile=None, jobs: int = 1) -> tuple:
+    """How many runs of a sweep were finished before, and the train loss (or reason) of each."""
+    command = [sys.executable, str(tree / "tests" / "bare_sweep.py"), str(data)]
+    command += [str(tree / "runs"), str(jobs), json.dumps(configs)]
+    process = subprocess.Popen(
+        [*command, "wait"] if meanwhile else command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if "BYTECODE" not in name},
+        cwd=tree.parent,
+    )
+    if meanwhile:
+        assert process.stdout.readline() == "started\n"
+        meanwhile()
+    told, _ = process.communicate("\n", timeout=60)
+    assert process.returncode == 0, told
+    before = int(told.split(" runs, ")[1].split()[0])
+    results = [json.loads(row.removeprefix("RESULT ")) for row in told.splitlines() if "RES" in row]
+    return before, dict(results)
+
+
+def test_edits_after_the_start_neither_run_nor_count(tree: Path, small_npz: Path) -> None:
+    """Nothing is read again, here or in a worker: every source may become nonsense."""
+    files = [*tree.glob("*.py"), *tree.glob("src/**/*.py")]
+    texts = {file: file.read_bytes() for file in files}
+
+    def edit() -> None:
+        for file in files:
+            file.write_text("raise RuntimeError('read again')")
+
+    _, results = sweep(tree, small_npz, {"a": CONFIG}, meanwhile=edit)
+    for file in files:
+        file.write_bytes(texts[file])
+    assert sweep(tree, small_npz, {"a": CONFIG}) == (1, results)
+
+
+def test_an_edit_trains_again_even_if_a_stale_pyc_hides_it(tree: Path, small_npz: Path) -> None:
+    """The same size and the same time, as after rsync -t or two saves within a second."""
+    _, old = sweep(tree, small_npz, {"a": CONFIG})
+    file = tree / "src" / "initializers.py"
+    text, when = file.read_text(), file.stat()
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(tree / "src")], check=True)
+    file.write_text(text.replace("np.sqrt(6 /", "np.sqrt(1 /"))
+    os.utime(file, ns=(when.st_atime_ns, when.st_mtime_ns))
+    before, new = sweep(tree, small_npz, {"a": CONFIG})
+    assert before == 0
+    assert new["a"] != old["a"]
+    shutil.rmtree(tree / "runs")
+    shutil.rmtree(file.parent / "__pycache__")
+    assert sweep(tree, small_npz, {"a": CONFIG}) == (0, new)
+
+
+def test_an_activation_that_experiments_adds_reaches_the_workers(
+    tree: Path, small_npz: Path
+) -> None:
+    """And it is counted: the edited one trains again."""
+    losses = []
+    for factor in (1, 2):
+        (tree / "experiments.py").write_text(
+            "from src.activations import ACTIVATIONS\n"
+            "import numpy as np\n"
+            f"ACTIVATIONS['scaled'] = (lambda z: z * {factor}, lambda z: np.full_like(z, {factor}))"
+        )
+        configs = {"a": CONFIG | {"activation": "scaled"}, "import_experiments": None}
+        before, results = sweep(tree, small_npz, configs)
+        assert before == 0
+        losses.append(results["a"])
+    assert isinstance(losses[0], float) and isinstance(losses[1], float)
+    assert losses[0] != losses[1]
+
+
+def test_nothing_leaks_from_one_run_to_the_next(tree: Path, small_npz: Path) -> None:
+    """A run that counts in a module, caches, and draws global random numbers."""
+    with open(tree / "src" / "utils.py", "a") as file:
+        file.write("\nCOUNT = []\n")
+    train = (tree / "train.py").read_text()
+    leaking = "    record.measure(network)\n    try:\n"
+    assert leaking in train
+    add = "    from src.utils import COUNT; COUNT.append(1)\n"
+    add += "    network.parameters *= 1 + len(COUNT) * np.random.random()\n"
+    (tree / "train.py").write_text(train.replace(leaking, add + leaking))
+    configs = {str(rate): CONFIG | {"learning_rate": rate} for rate in (0.1, 0.2, 0.3)}
+    found = []
+    for jobs in (1, 3):
+        found.append(sweep(tree, small_npz, configs, jobs=jobs))
+        shutil.rmtree(tree / "runs")
+    assert found[0] == found[1]
