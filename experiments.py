@@ -2,7 +2,9 @@
 
     python experiments.py                        # which hidden layers?
     python experiments.py --list                 # the other questions
-    python experiments.py initializers optimizers --epochs 10 --seeds 5
+    python experiments.py activations optimizers --epochs 10 --seeds 5
+    python experiments.py activations --epochs 5 --name short    # beside the last answer
+    python experiments.py --compare train mine   # two runs of train.py
 
 Edit the table below, or add a question: it is plain data. Figures and tables go to results/NAME/.
 A finished run is kept in results/runs/ and never trained twice; if you stop a sweep, the same
@@ -11,32 +13,20 @@ command continues it.
 
 from src.common.start import start
 
-start(__name__)  # before NumPy is imported: one BLAS thread
+start(__name__)  # before NumPy is imported: one BLAS thread, and the code as it is now
 
 from src.initializers import INITIALIZERS
-from src.runs.questions import check_entry, configurations, grid
+from src.runs.questions import grid
 
 # ---- The questions you edit.
 
-# Every configuration is given by its changes to this baseline, or to a recipe that it names.
+# A configuration is given by its changes to this baseline, or to a recipe that it names. All other
+# hyperparameters have the defaults of src/runs/config.py.
 BASELINE = {
-    "hidden": (128, 64),
-    "activation": "relu",
-    "initializer": "he_uniform",
-    "epochs": 20,
-    "batch_size": 32,
-    "learning_rate": 0.1,
-    "schedule": "constant",
-    "warmup_epochs": 0.0,
-    "momentum": 0.0,
-    "nesterov": False,
-    "weight_decay": 0.0,
-    "dropout": 0.0,
-    "label_smoothing": 0.0,
-    "preprocessing": "none",
-    "augmentation": "none",
-    "augmentation_strength": 1.0,
-    "validation_fraction": 0.1,
+    "hidden": (128, 64),  # small enough to train in seconds, large enough for 98 %
+    "epochs": 20,  # by then plain SGD has memorised the training images
+    "batch_size": 32,  # smaller batches are noisier, but make more steps in each epoch
+    "learning_rate": 0.1,  # far smaller is slow, far larger kills the units
     "split_seed": 0,  # the same images validate in all runs, so that these can be compared
     "seed": 0,  # of the first run of each configuration; --seeds 3 adds 1 and 2
 }
@@ -58,7 +48,7 @@ HIDDEN = [[], [32], [64], [128], [128, 64], [256, 128], [512, 256], [256, 128, 6
 EXPERIMENTS: dict[str, dict] = {
     "hidden_layers": {
         "question": "Which hidden layers?",
-        "answer": "cost",  # the figure that answers it: ranking (the default), cost, signal, grid
+        "answer": "cost",  # the figure: ranking (the default), cost, signal, grid (a heat map)
         "configurations": grid(hidden=HIDDEN),
     },
     "learning_rates": {
@@ -72,8 +62,7 @@ EXPERIMENTS: dict[str, dict] = {
     },
     "rate_and_batch": {
         "question": "Which learning rate for which batch size?",
-        "answer": "grid",
-        "configurations": grid(learning_rate=[0.03, 0.1, 0.3], batch_size=[32, 64, 128]),
+        "configurations": grid(learning_rate=[0.03, 0.1, 0.3, 1.0], batch_size=[32, 64, 128]),
     },
     "activations": {
         "question": "Which activation?",
@@ -147,155 +136,123 @@ EXPERIMENTS: dict[str, dict] = {
             for name in ("plain", "tuned", "best", "record")
         },
     },
-    "kaggle": {
-        "question": "How good is the recipe best on held-out images of these data?",
-        "configurations": {"best": {"recipe": "best"}},
-    },
 }
 
-# ---- How they become runs, figures and tables.
+# ---- How they become runs, tables and figures.
 
 import argparse
-import shutil
-import sys
-from collections.abc import Callable
+import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-import src
-import train as train_script
-from src.common.files import locked, make_writable, recover
+from src.common.errors import InputError
+from src.common.files import locked
 from src.common.script import ArgumentParser, run_script, whole_number
-from src.digits.data import ROOT, Data, load_data
-from src.digits.preprocessing import PREPROCESSING
-from src.model import NeuralNetwork
-from src.runs.code_key import code_key
-from src.runs.config import Config, as_flags
-from src.runs.diagnostics import layer_statistics
-from src.runs.folder import identity, run_name
-from src.runs.history import Recorder, Run
-from src.runs.report import Results, to_draw, write_tables
-from src.runs.sweep import Due, Wanted, sweep
-from src.runs.workers import jobs_possible
-from train import train
-
-
-def train_one(
-    step: Callable[[], None], config: Config, score_test: bool, source: str, *arrays: np.ndarray
-) -> Run:
-    """In a worker: one run. arrays: images, labels, test images, test labels."""
-    record = Recorder(lambda row, layers: step() if row["epoch"] else None)
-    train(config, Data(source, *arrays), record)
-    return record.finish(score_test)
-
-
-def publish(name: str, results: Results, data: Data, root: Path) -> None:
-    """Tables first, then figures, of what there is so far."""
-    from src.figures.experiment import draw_experiment  # here, because matplotlib takes long
-
-    question, answer = EXPERIMENTS[name]["question"], EXPERIMENTS[name].get("answer", "ranking")
-    write_tables(root / name, question, results)
-    signal = None
-    if answer == "signal":
-        signal = {label: signal_at_start(c[0], data) for label, c in results.configs.items()}
-    draw_experiment(root / name, question, answer, signal=signal, **to_draw(results, answer))
-
-
-def signal_at_start(config: Config, data: Data) -> list[dict]:
-    """The statistics of each layer of the network as it is initialised, on 1,000 images."""
-    images = PREPROCESSING[config.preprocessing](data.images[:1000])
-    network = NeuralNetwork(config.layer_sizes, config.activation, config.initializer, config.seed)
-    return layer_statistics(network, images, data.labels[:1000])
+from src.digits.data import ROOT, load_data
 
 
 def parse_arguments() -> argparse.Namespace:
     raw = argparse.RawDescriptionHelpFormatter
     parser = ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="default: the first")
-    parser.add_argument("--list", action="store_true", help="the experiments and their questions")
-    parser.add_argument("--data", help="a Kaggle CSV (also .gz, .zip) or an .npz like MNIST's")
-    parser.add_argument("--epochs", type=int, help="epochs of every configuration")
-    number = whole_number(1, 1000)
-    parser.add_argument("--seeds", type=number, help="runs per configuration (default: 3)")
-    parser.add_argument("--jobs", type=number, help="runs at a time (default: one per core)")
-    parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
-    parser.add_argument("--fresh", action="store_true", help="repeat finished runs")
-    parser.add_argument("--scheduler", help="a Dask scheduler, such as tcp://host:8786")
-    parser.set_defaults(names=list(EXPERIMENTS)[:1], seeds=3, jobs=jobs_possible())
+    add, number = parser.add_argument, whole_number(1, 1000)
+    add("experiments", nargs="*", metavar="EXPERIMENT", help="default: the first of the table")
+    add("--list", action="store_true", help="print the experiments and their questions")
+    add("--compare", nargs=2, metavar=("A", "B"), help="compare two saved runs, train nothing")
+    add("--data", help="a table of digits, such as Kaggle's train.csv")
+    add("--epochs", type=whole_number(1, 100_000), help="epochs of all configurations")
+    add("--seeds", type=number, default=3, help="runs of each configuration (default: 3)")
+    add("--jobs", type=number, help="runs at a time (default: one on each core)")
+    add("--scheduler", help="a Dask scheduler, such as tcp://host:8786")
+    add("--fresh", action="store_true", help="train finished runs again")
+    add("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
+    add("--name", help="folder in results (default: the name of the experiment)")
+    add("--format", choices=("png", "svg", "pdf"), default="png", help="of figures")
+    add("--all-figures", action="store_true", help="curves of all, not of the best 20")
     return parser.parse_args()
 
 
 def main() -> int:
+    from src.runs.compare import compare_runs
+    from src.runs.diagnostics import signal_at_start
+    from src.runs.questions import check_entry, configurations, folder_for
+    from src.runs.report import Results, command_for
+    from src.runs.sweep import Wanted, sweep
+    from train import VALUES
+
     arguments = parse_arguments()
+    root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
     if arguments.list:
-        for name, experiment in EXPERIMENTS.items():
-            check_entry(experiment, f"experiment {name!r}")
-            count = len(experiment["configurations"])
-            print(f"{name:15} {experiment['question']} ({count} configurations)")
+        for name, entry in EXPERIMENTS.items():
+            check_entry(name, entry)
+            print(f"{name:15} {entry['question']} ({len(entry['configurations'])} configurations)")
         return 0
-    every = {
-        name: Results(
-            configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
-        )
-        for name in dict.fromkeys(arguments.names)
+    if arguments.compare:
+        compared = compare_runs(root, *arguments.compare)
+        publish([compared], arguments)
+        print_answer(compared)
+        return 0
+
+    # What is asked for: a run for each configuration and seed.
+    if arguments.name and len(names) > 1:
+        raise InputError("--name is for one experiment at a time")
+    configs = {
+        name: configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
+        for name in names
     }
-    code, root = code_key(train_one, ROOT), arguments.results
-    for name in ("runs", *every):
-        make_writable(root / name)
+    folders = {name: folder_for(root, arguments.name or name) for name in names}
+    data, asked, wanted = load_data(arguments.data), {}, []
+    source = f"{data.source}, {len(data.images):,} images"
+    print(f"data: {source}")
+    for name in names:
+        results = asked[name] = Results(configs[name], EXPERIMENTS[name], folders[name], source)
+        for label, seeds in configs[name].items():
+            score_test = EXPERIMENTS[name].get("score_test", False)
+            wanted += [Wanted(name, label, config, score_test) for config in seeds]
+            if results.entry["answer"] == "signal":
+                results.signal[label] = signal_at_start(seeds[0], data)
+
+    # Each is trained once. Meanwhile tables and figures show what there is: nothing at first, since
+    # what stands there answers for other data, other code or other epochs.
     busy = f"{root}: another sweep is writing there; wait for it, or give --results another folder"
     with locked(root / ".lock", busy):
-        data = load_data(arguments.data)
-        print(f"data: {data.source}, {len(data.images):,} images")
-        return run_experiments(every, data, code, arguments)
+        publish(asked.values(), arguments)
+        runs = sweep(
+            wanted, data, root / "runs", arguments.jobs, arguments.scheduler, arguments.fresh
+        )
+        look = time.monotonic() + 10
+        for each, outcome in runs:
+            asked[each.experiment].add(each.label, each.config.seed, outcome)
+            if time.monotonic() > look:
+                took = publish(asked.values(), arguments)
+                look = time.monotonic() + max(10, 49 * took)  # for at most 2 % of the time
+        publish(asked.values(), arguments)
 
-
-def run_experiments(
-    every: dict[str, Results], data: Data, code: str, arguments: argparse.Namespace
-) -> int:
-    """Train what the experiments need, each run once, and report. Returns the exit status."""
-    root = arguments.results
-    wanted = [
-        Wanted(name, label, config, decided_by, root / "runs" / run_name(decided_by))
-        for name, results in every.items()
-        for label, configs in results.configs.items()
-        for config in configs
-        for decided_by in [identity(config, data, code, EXPERIMENTS[name].get("score_test", False))]
-    ]
-    for folder in ("runs", *every):
-        recover(root / folder)
-    if arguments.fresh:
-        for each in wanted:
-            shutil.rmtree(each.folder, ignore_errors=True)
-    modules = [src, train_script, sys.modules[__name__]]
-    due, stale = Due(), set()
-    for each, outcome in sweep(
-        wanted, train_one, data, arguments.jobs, arguments.scheduler, modules
-    ):
-        every[each.experiment].add(each.label, each.config.seed, outcome)
-        stale.add(each.experiment)
-        if due.now():
-            with due.working():
-                for name in stale:
-                    publish(name, every[name], data, root)
-            stale.clear()
-    status = 0
-    for name, results in every.items():
-        publish(name, results, data, root)
-        print_answer(name, results, root / name)
-        if results.reasons() and EXPERIMENTS[name].get("failures") != "expected":
+    # The answers.
+    status, elsewhere = 0, root if root != ROOT / "results" else None
+    for results in asked.values():
+        print_answer(results, command_for(results, VALUES, arguments.data, elsewhere))
+        if results.reasons() and results.entry.get("failures") != "expected":
             status = 1
     return status
 
 
-def print_answer(name: str, results: Results, folder: Path) -> None:
-    """The table and the verdict, and the command that trains the best configuration."""
-    print("\n" + (folder / "summary.txt").read_text(encoding="utf-8"))
-    verdict = results.verdict()
-    if verdict and not EXPERIMENTS[name].get("score_test"):
-        best = results.configs[verdict.best][0]
-        print(f"to train {verdict.best}: python train.py {as_flags(best, Config())}")
-    print(f"figures and tables: {folder}")
+def publish(every: Iterable[Any], arguments: argparse.Namespace) -> float:
+    """Tables and figures of these Results so far. Returns how long that took, in seconds."""
+    from src.figures.experiment import draw_experiment  # here: matplotlib takes long to import
+    from src.runs.report import write_tables
+
+    began = time.monotonic()
+    for each in every:
+        write_tables(each)
+        more = arguments.format, arguments.all_figures, each.signal or None
+        draw_experiment(each.folder, each.entry, each, each.verdict, *more)
+    return time.monotonic() - began
+
+
+def print_answer(results: Any, command: str = "") -> None:
+    print("\n" + (results.folder / "summary.txt").read_text(encoding="utf-8"))
+    print(f"{command}figures and tables: {results.folder}")
 
 
 if __name__ == "__main__":

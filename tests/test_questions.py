@@ -1,11 +1,22 @@
 """From a table of questions to configurations; a table edited wrongly is refused at once."""
 
+from pathlib import Path
+
 import pytest
 
 import experiments
 from src.common.errors import InputError
 from src.runs.config import Config
-from src.runs.questions import configurations, grid, is_ordered, what_differs
+from src.runs.questions import (
+    answer_to,
+    check_entry,
+    configurations,
+    folder_for,
+    grid,
+    is_ordered,
+    what_differs,
+)
+from src.runs.recipes import recipe
 
 TABLE = {
     "rates": {"question": "?", "configurations": grid(learning_rate=[0.1, 0.2, 0.3])},
@@ -29,42 +40,52 @@ def found(name: str, table: dict = TABLE, **options: object) -> dict[str, list[C
 
 def test_each_configuration_is_its_changes_to_the_baseline_once_a_seed() -> None:
     rates = found("rates")
-    assert list(rates) == ["learning_rate 0.1", "learning_rate 0.2", "learning_rate 0.3"]
+    assert list(rates) == ["lr 0.1", "lr 0.2", "lr 0.3"]
     base = Config(epochs=7)
-    assert rates["learning_rate 0.2"] == [
+    assert rates["lr 0.2"] == [
         base.with_(learning_rate=0.2, seed=5),
         base.with_(learning_rate=0.2, seed=6),
     ]
-    assert {c.epochs for c in found("rates", epochs=4)["learning_rate 0.1"]} == {4}
+    assert {c.epochs for c in found("rates", epochs=4)["lr 0.1"]} == {4}
 
 
 def test_an_experiment_may_have_a_baseline_of_its_own() -> None:
     own = found("own")
-    best = Config().with_(**experiments_recipe("best"))
+    best = recipe("best")
     assert own["a"][0] == best.with_(epochs=3)
     assert own["b"][0] == best.with_(epochs=3, momentum=0.5)
-    assert own["c"][0] == Config().with_(**experiments_recipe("tuned"))
-
-
-def experiments_recipe(name: str) -> dict:
-    from src.runs.recipes import RECIPES
-
-    return RECIPES[name]
+    assert own["c"][0] == recipe("tuned")
 
 
 def test_a_grid_makes_all_combinations() -> None:
     both = found("both")
     assert list(both) == [
-        "learning_rate 0.1, hidden none",
-        "learning_rate 0.1, hidden 8-4",
-        "learning_rate 0.2, hidden none",
-        "learning_rate 0.2, hidden 8-4",
+        "lr 0.1, hidden none",
+        "lr 0.1, hidden 8-4",
+        "lr 0.2, hidden none",
+        "lr 0.2, hidden 8-4",
     ]
     assert what_differs(both) == ["hidden", "learning_rate"]
     assert list(grid(activation=["relu", "tanh"])) == ["relu", "tanh"]
     assert len(grid(learning_rate=[0.1234567, 0.1234568])) == 2
+    three = grid(activation=["relu", "tanh"], learning_rate=[0.03], batch_size=[32, 64])
+    assert list(three)[1] == "relu, lr 0.03, batch 64"
     assert list(grid(hidden=128)) == ["hidden 128"]  # refused later, in one line
     assert list(grid(hidden=[None])) == ["hidden None"]
+
+
+def test_a_whole_grid_of_two_gets_a_heat_map_without_being_told() -> None:
+    both = grid(learning_rate=[0.1, 0.2], hidden=[[], [8, 4]])
+    for configs, figure in (
+        (both, "grid"),
+        (grid(learning_rate=[0.1, 0.2], hidden=[[]], batch_size=[8, 16]), "grid"),
+        (grid(learning_rate=[0.1, 0.2], hidden=[[], [8]], batch_size=[8, 16]), "ranking"),
+        (grid(learning_rate=[0.1, 0.2]), "ranking"),
+        (dict(list(both.items())[:3]), "ranking"),  # not all combinations
+    ):
+        entry = {"question": "?", "configurations": configs}
+        assert answer_to(entry, found("x", {"x": entry})) == figure
+        assert answer_to(entry | {"answer": "cost"}, found("x", {"x": entry})) == "cost"
 
 
 def test_a_rising_series_of_one_number_is_ordered() -> None:
@@ -82,7 +103,7 @@ def entry(**changes: object) -> dict:
     [
         ({"configurations": {"a": {}}}, "needs a question"),
         (entry(configuratoins={}), "'configuratoins' is not one of question, configurations"),
-        (entry(configurations={}), "has no configurations"),
+        (entry(configurations={}), "needs a question, and configurations"),
         (entry(configurations=[1]), "needs a question, and configurations"),
         (entry(configurations={"a": 3}), "configuration 'a': give a dict of changes"),
         (entry(configurations={"a": {"recipe": "bset"}}), "'a': there is no recipe 'bset'"),
@@ -91,19 +112,25 @@ def entry(**changes: object) -> dict:
         (entry(configurations={"a": {3: 1}}), "'a': there is no hyperparameter '3'"),
         (entry(configurations={"a": {"epochs": 0}}), "'a': epochs = 0"),
         (entry(baseline={"epoch": 1}), "there is no hyperparameter 'epoch'"),
-        (entry(baseline=3), "baseline"),
+        (entry(baseline=3), "give a dict of changes, not 3"),
         (entry(answer="cots"), "answer has to be one of ranking"),
         (entry(answer=["cost"]), "answer has to be one of ranking"),
         (entry(failures=True), "failures has to be"),
         (entry(score_test="yes"), "score_test has to be"),
         (entry(answer="grid"), "a grid needs two hyperparameters"),
-        (entry(configurations={"a/b": {}, "a_b": {}}), "the same file name"),
-        (entry(configurations={"aaa": {}, "AAA": {}}), "the same file name"),
-        (entry(configurations={"x" * 260: {}}), "longer than 40"),
-        (entry(configurations={3: {}}), "label 3 has"),
-        (entry(configurations={"": {}}), "label '' has"),
-        (entry(configurations={"a\nb": {}}), "has to be one line"),
+        (entry(configurations={"a/b": {}, "a_b": {"epochs": 3}}), "the same file name"),
+        (entry(configurations={"aaa": {}, "AAA": {"epochs": 3}}), "the same file name"),
+        (entry(configurations={"a": {}, "b": {}}), "'a' and 'b' are the same configuration"),
+        (entry(configurations=grid(learning_rate=[0.2, 0.2])), "the same configuration"),
+        (entry(configurations=grid(batch_size=[8, 8], epochs=[1, 2])), "the same configuration"),
+        (entry(configurations={"x" * 260: {}}), "has to be 1 to 60 printable"),
+        (entry(configurations={3: {}}), "label '3' has to be"),
+        (entry(configurations={"": {}}), "label '' has to be"),
+        (entry(configurations={" ": {}}), "label ' ' has to be"),
+        (entry(configurations={"a\nb": {}}), "has to be"),
+        (entry(configurations={"a": {"seed": 2**32 - 1}}), "seed = 4294967296"),
         ([], "needs a question"),
+        (entry(question=3), "needs a question"),
     ],
 )
 def test_a_table_edited_wrongly_is_refused_before_anything_trains(
@@ -112,6 +139,30 @@ def test_a_table_edited_wrongly_is_refused_before_anything_trains(
     with pytest.raises(InputError, match=message) as caught:
         found("mine", {"mine": wrong})
     assert str(caught.value).startswith("experiment 'mine'")
+
+
+def test_a_faulty_baseline_is_named() -> None:
+    for wrong in (None, {"epoch": 3}, {"epochs": 0}):
+        with pytest.raises(InputError, match=r"^BASELINE: "):
+            found("rates", baseline=wrong)
+
+
+@pytest.mark.parametrize(
+    "name", ["../up", "/abs", "", "a b", "a.b", "a\n", "-x", 7, "runs", "Train", "größe", "a/b"]
+)
+def test_names_are_names_and_not_paths(name: object, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a name consists of|is for single runs"):
+        check_entry(name, entry())
+    with pytest.raises(InputError):
+        folder_for(tmp_path, name if isinstance(name, str) else "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_holds_a_run_is_not_written_to(tmp_path: Path) -> None:
+    assert folder_for(tmp_path, "my-own_2").is_dir()
+    (tmp_path / "my-own_2" / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds a run of train\.py"):
+        folder_for(tmp_path, "my-own_2")
 
 
 def test_an_unknown_experiment_is_named() -> None:

@@ -1,40 +1,39 @@
 """The tables: what stands in summary.csv and curves.csv, and what is said of the differences."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from src.model import NeuralNetwork
 from src.runs.config import Config
-from src.runs.folder import Run
-from src.runs.history import HISTORY_COLUMNS
-from src.runs.report import RULE, Results, summary_rows, to_draw, verdict_lines, write_tables
+from src.runs.history import Run
+from src.runs.report import SHOWN, Results, command_for, write_tables
 
 NAN = float("nan")
+NETWORK = NeuralNetwork([784, 10], "relu", "zeros")
+SPREAD = {"good": [0.980, 0.982, 0.984], "near": [0.9805, 0.9815, 0.983]}
+SPREAD |= {"bad": [0.97, 0.972, 0.9741]}
 
 
-def a_run(config: Config, accuracy: float, **more: float) -> Run:
-    row = dict.fromkeys(HISTORY_COLUMNS, 0.5) | {"epoch": 0}
-    metrics = {
-        "parameters": 1,
-        "measured_training_images": 50,
-        "last_train_loss": 0.1,
-        "seconds": 2.0,
-        "best_validation_accuracy": accuracy,
-        "last_validation_accuracy": accuracy,
-    }
-    return Run(config, Path(f"run{config.seed}"), [row, row | {"epoch": 1}], metrics | more)
+def a_run(config: Config, accuracy: float, images: int = 0, **more: object) -> Run:
+    row = {"epoch": 0, "train_loss": 2.3, "validation_accuracy": 0.1, "seconds": 0.5}
+    metrics: dict = {"parameters": 1, "measured_training_images": 50, "last_train_loss": 0.1}
+    metrics |= {"seconds": 2.0, "best_validation_accuracy": accuracy}
+    metrics |= {"last_validation_accuracy": accuracy} | more
+    metrics = {name: value for name, value in metrics.items() if value is not None}
+    right = np.arange(images) < round(accuracy * images)
+    return Run(config, NETWORK, [row, row | {"epoch": 1}], [], metrics, right)
 
 
-def results_of(accuracies: dict[str, list[float]], **changes: dict) -> Results:
-    """label -> one accuracy a seed; NaN for a run that failed."""
+def results_of(folder: Path, accuracies: dict[str, list[float]], **changes: dict) -> Results:
+    """label -> an accuracy for each seed; NaN for a run that failed."""
     configs = {
         label: [Config(**changes.get(label, {}), seed=seed) for seed in range(len(values))]
         for label, values in accuracies.items()
     }
-    results = Results(configs)
+    results = Results(configs, {"question": "Which?"}, folder, "600 digits")
     for label, values in accuracies.items():
         for config, value in zip(configs[label], values):
             failed = np.isnan(value)
@@ -42,102 +41,154 @@ def results_of(accuracies: dict[str, list[float]], **changes: dict) -> Results:
     return results
 
 
-def test_the_verdict_tells_noise_from_difference() -> None:
-    results = results_of(
-        {
-            "good": [0.980, 0.982, 0.984],
-            "near": [0.9805, 0.9815, 0.983],
-            "bad": [0.97, 0.972, 0.9741],
-        }
-    )
-    best, near, bad, rule = verdict_lines(results)
-    assert best == "best: good, 98.20% of the validation images"
-    assert near.startswith("near: 0.03 points behind (within the noise of 0.")
-    assert bad.startswith("bad: 1.00 points behind (larger than the noise of 0.")
-    assert rule == RULE
+def text_of(results: Results) -> str:
+    write_tables(results)
+    text = (results.folder / "summary.txt").read_text()
+    assert "nan" not in text.lower()
+    assert max(map(len, text.splitlines())) <= 80
+    return text
 
 
-def test_failed_seeds_and_wild_configurations_are_mentioned() -> None:
-    results = results_of(
-        {
-            "a": [0.980, 0.982, 0.984],
-            "b": [0.9805, NAN, 0.983],
-            "c": [0.9801, 0.9823, 0.9841],
-            "wild": [0.98, 0.981, 0.11],
-            "dead": [NAN, NAN, NAN],
-        }
-    )
-    text = "\n".join(verdict_lines(results))
-    assert "b: 0.0" in text and "1 runs failed" in text
-    assert "(its seeds differ too much for a verdict)" in text
-    assert "dead" not in text and "nan" not in text
-    rows = {row["configuration"]: row for row in summary_rows(results)}
-    assert rows["dead"]["failed"] == "3 of 3 runs failed: it broke"
-    assert rows["b"]["failed"] == "1 of 3 runs failed: it broke"
-    assert (rows["b"]["runs"], rows["b"]["seeds"]) == (2, "0 2")
+def test_the_verdict_tells_noise_from_difference(tmp_path: Path) -> None:
+    text = text_of(results_of(tmp_path, SPREAD))
+    lines = text.splitlines()
+    assert lines[0] == "Which?" and lines[1].startswith("600 digits; epochs: 20; seeds: 0 to 2; 20")
+    table = {line.split()[0]: line.split()[1:] for line in lines[4:7]}
+    assert table["good"][:4] == ["98.20%", "0.20%", "0.00", "-"]
+    assert table["near"][2] == "0.03" and table["bad"][2] == "1.00"
+    assert float(table["near"][3]) > 0.1
+    assert "best: good, 98.20% of the validation images\n" in text
+    assert "worse by more than the noise: bad\n" in text
+    assert "within the noise of it: near\n" in text
+    assert "It covers\n  the seeds alone." in text or "covers the seeds alone." in text
 
 
-def test_one_seed_gives_a_table_and_no_verdict() -> None:
-    lines = verdict_lines(results_of({"a": [0.98], "b": [0.9]}))
-    assert lines == [
-        "best: a, 98.00% of the validation images",
-        "b: 8.00 points behind",
-        "One seed cannot tell a difference from noise; --seeds 3 can.",
-    ]
+def test_the_noise_covers_the_images_where_the_answers_are_kept(tmp_path: Path) -> None:
+    results = results_of(tmp_path, SPREAD)
+    for runs in results.runs.values():
+        for run in runs:
+            run.right = np.random.default_rng(0).random(500) < 0.98  # the same with each seed
+    seeds_alone = results_of(tmp_path, SPREAD).judge()
+    for run in results.runs["bad"]:
+        run.right = run.right[::-1]
+    text = " ".join(text_of(results).split())
+    assert "covers the seeds and the choice of validation images." in text
+    assert results.verdict.noise["bad"] > seeds_alone.noise["bad"]
+    results.runs["bad"][0].right = results.runs["bad"][0].right[1:]  # other images
+    assert "the seeds alone." in " ".join(text_of(results).split())
+
+
+def test_failed_seeds_and_wild_configurations_are_mentioned(tmp_path: Path) -> None:
+    values = SPREAD | {"part": [0.98, NAN, 0.983], "wild": [0.98, 0.981, 0.11], "dead": [NAN] * 3}
+    text = text_of(results_of(tmp_path, values))
+    assert "no verdict, because their seeds differ too much: wild\n" in text
+    assert "part: 1 of 3 runs failed: it broke\ndead: 3 of 3 runs failed: it broke\n" in text
+    rows = pd.read_csv(tmp_path / "summary.csv").set_index("configuration")
+    assert rows.failed["dead"] == "3 of 3 runs failed: it broke" and pd.isna(rows.failed["good"])
+    assert (rows.runs["part"], rows.seeds["part"]) == (2, "0 2")
+    assert (rows.runs["dead"], rows.behind_best.isna()["dead"]) == (0, True)
+
+
+def test_one_seed_gives_a_table_and_no_verdict(tmp_path: Path) -> None:
+    text = text_of(results_of(tmp_path, {"a": [0.98], "b": [0.9]}))
+    assert "One seed cannot tell a difference from noise; --seeds 3 can.\n" in text
+    assert "worse" not in text and "8.00" in text
 
 
 def test_nothing_finished_and_nothing_measured(tmp_path: Path) -> None:
-    write_tables(tmp_path, "Why?", results_of({"a": [NAN, NAN]}))
-    assert "nan" not in (tmp_path / "summary.txt").read_text()
-    assert "2 of 2 runs failed: it broke" in (tmp_path / "summary.txt").read_text()
-    results = Results({"a": [Config()]})
-    run = a_run(Config(), 0.5)
-    del run.metrics["last_validation_accuracy"], run.metrics["best_validation_accuracy"]
-    results.add("a", 0, run)
-    write_tables(tmp_path, "Why?", results)
-    assert "nan" not in (tmp_path / "summary.txt").read_text()
+    text = text_of(results_of(tmp_path, {"a": [NAN, NAN]}))
+    assert "a: 2 of 2 runs failed: it broke" in text and "best" not in text
+    results = Results({"a": [Config()]}, {"question": "Which?"}, tmp_path)
+    assert "0 of 1 runs have ended so far" in text_of(results)
+    assert list(pd.read_csv(tmp_path / "curves.csv")) == ["configuration", "seed", "epoch"]
+    unmeasured = {"last_validation_accuracy": None, "best_validation_accuracy": None}
+    results.add("a", 0, a_run(Config(), 0.5, **unmeasured))
+    assert "best" not in text_of(results)
     assert "nan" not in (tmp_path / "summary.csv").read_text()
 
 
+def test_all_are_compared_by_one_measure_and_the_others_are_named(tmp_path: Path) -> None:
+    """A test accuracy less a validation accuracy is no difference."""
+    configs = {name: [Config(seed=seed) for seed in (0, 1)] for name in ("all", "90 %", "80 %")}
+    results = Results(configs, {"question": "Which?"}, tmp_path)
+    for label, seeds in configs.items():
+        for config in seeds:
+            validated = {"last_validation_accuracy": None} if label == "all" else {}
+            results.add(label, config.seed, a_run(config, 0.75, **validated))
+    text = text_of(results)
+    assert "not compared, because not measured on the validation images: all\n" in text
+    assert set(results.verdict.behind) == {"90 %", "80 %"}
+    for runs in results.runs.values():
+        for run in runs:
+            run.metrics["test_accuracy"] = 0.6 + 0.1 * (run.config.seed == 1)
+    text = text_of(results)
+    assert "best: all, 65.00% of the test images" in text and "not compared" not in text
+
+
 @pytest.fixture
-def grid_results() -> Results:
-    cells = {(rate, size): f"{rate}, {size}" for rate in (0.1, 0.3) for size in (32, 64)}
+def grid_results(tmp_path: Path) -> Results:
+    cells = {(rate, size): f"{rate}, {size}" for rate in (0.3, 0.1) for size in (64, 32)}
     changes = {
         label: {"learning_rate": rate, "batch_size": size, "hidden": (8, 4)}
         for (rate, size), label in cells.items()
     }
     values = [[0.97, 0.9702, 0.971], [0.98, 0.9803, 0.981], [0.9799, 0.9804, 0.981], [NAN] * 3]
-    return results_of(dict(zip(cells.values(), values)), **changes)
+    return results_of(tmp_path, dict(zip(cells.values(), values)), **changes)
 
 
 def test_the_tables_are_ready_for_pandas(grid_results: Results, tmp_path: Path) -> None:
-    write_tables(tmp_path, "Which?", grid_results)
+    write_tables(grid_results)
     summary = pd.read_csv(tmp_path / "summary.csv")
+    assert list(summary["configuration"]) == list(grid_results.configs)  # the order of the question
     table = summary.pivot(
         index="learning_rate", columns="batch_size", values="last_validation_accuracy"
     )
-    assert table.loc[0.1, 64] == pytest.approx(np.mean([0.98, 0.9803, 0.981]))
-    assert np.isnan(table.loc[0.3, 64])
+    assert table.loc[0.3, 32] == pytest.approx(np.mean([0.98, 0.9803, 0.981]))
+    assert np.isnan(table.loc[0.1, 32])
     assert list(summary["seeds"][:1]) == ["0 1 2"]
+    spread = summary["last_validation_accuracy_std"][0]
+    assert spread == pytest.approx(np.std([0.97, 0.9702, 0.971], ddof=1))
     assert summary["noise"].notna().sum() == 2 and "test_accuracy" not in summary
     curves = pd.read_csv(tmp_path / "curves.csv")
     assert curves.dtypes[["seed", "epoch", "batch_size"]].eq("int64").all()
-    assert list(curves.columns[:5]) == [
-        "configuration",
-        "batch_size",
-        "learning_rate",
-        "seed",
-        "folder",
-    ]
+    assert list(curves)[:4] == ["configuration", "batch_size", "learning_rate", "seed"]
     assert len(curves) == 3 * 3 * 2
-    with open(tmp_path / "curves.csv", newline="") as file:
-        assert {row["epoch"] for row in csv.DictReader(file)} == {"0", "1"}
+    assert grid_results.entry["answer"] == "grid"  # without being told
 
 
-def test_a_grid_marks_the_best_and_what_is_within_its_noise(grid_results: Results) -> None:
-    cells = to_draw(grid_results, "grid")["cells"]
-    assert (cells["row_name"], cells["rows"]) == ("batch_size", [32, 64])
-    assert (cells["column_name"], cells["columns"]) == ("learning_rate", [0.1, 0.3])
-    assert cells["marked"].tolist() == [[False, True], [True, False]]
-    assert np.isnan(cells["means"][1, 1]) and "it broke" in cells["failed"][1, 1]
-    assert cells["deviations"][0, 0] == pytest.approx(np.std([0.97, 0.9702, 0.971], ddof=1))
+def test_processors_of_several_kinds_are_mentioned(tmp_path: Path) -> None:
+    results = results_of(tmp_path, SPREAD)
+    for runs in results.runs.values():
+        for run in runs:
+            run.metrics["blas"] = "Haswell"
+    assert "processors" not in text_of(results)
+    results.runs["bad"][0].metrics["blas"] = "SkylakeX"
+    assert "processors of several kinds (Haswell, SkylakeX)" in text_of(results)
+
+
+def test_of_many_configurations_the_best_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = [f"a rather long label of number {number}" for number in range(90)]
+    values = {
+        label: list(0.9 + n / 1000 + rng.normal(0, 0.001, 3)) for n, label in enumerate(labels)
+    }
+    text = text_of(results_of(tmp_path, values))
+    assert f"and {90 - SHOWN} more in summary.csv" in text
+    assert "; ".join(labels[:1]) in " ".join(text.split()) and " more\n" in text
+    assert len(text.splitlines()) < 90
+    assert len(pd.read_csv(tmp_path / "summary.csv")) == 90
+
+
+def test_the_command_is_the_shortest_that_trains_the_best(tmp_path: Path) -> None:
+    changes = {"good": {"learning_rate": 0.03}, "bad": {}}
+    results = results_of(tmp_path, {"good": [0.9], "bad": [0.8]}, **changes)
+    assert command_for(results, {}, None, None) == ""
+    write_tables(results)
+    values = {"epochs": 5}
+    expected = (
+        "python train.py --epochs 20 --learning-rate 0.03 --data 'my train.csv' --results r\n"
+    )
+    assert command_for(results, values, "my train.csv", Path("r")).endswith(expected)
+    results.configs["good"] = [Config(**{"learning_rate": 0.1})]
+    assert command_for(results, values, None, None).endswith("python train.py --epochs 20\n")
+    assert command_for(results, {}, None, None).endswith("python train.py\n")

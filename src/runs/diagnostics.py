@@ -2,8 +2,11 @@
 
 import numpy as np
 
+from src.digits.data import Data
+from src.digits.preprocessing import PREPROCESSING
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
+from src.runs.config import Config
 from src.utils import scale
 
 
@@ -35,3 +38,10 @@ def layer_statistics(network: NeuralNetwork, images: np.ndarray, labels: np.ndar
             }
         )
     return rows
+
+
+def signal_at_start(config: Config, data: Data) -> list[dict]:
+    """layer_statistics of a network as it is initialised, on 1,000 images."""
+    network = NeuralNetwork(config.layer_sizes, config.activation, config.initializer, config.seed)
+    images = PREPROCESSING[config.preprocessing](data.images[:1000])
+    return layer_statistics(network, images, data.labels[:1000])

@@ -2,18 +2,25 @@
 
 import dataclasses
 import itertools
+import re
+from pathlib import Path
 
 from src.common.errors import InputError
+from src.common.files import make_writable
 from src.runs.config import Config
 from src.runs.recipes import recipe
 
-CHOICES: dict[str, tuple] = {  # of an experiment's options; the first if nothing is said
+OPTIONS: dict[str, tuple] = {  # of an experiment, and their values
     "answer": ("ranking", "cost", "signal", "grid"),  # the figure that answers the question
     "failures": ("unexpected", "expected"),
     "score_test": (False, True),
 }
-KEYS = ("question", "configurations", "baseline", *CHOICES)
-LONGEST_LABEL = 40
+KEYS = ("question", "configurations", "baseline", *OPTIONS)
+SHORT = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay"}  # in labels
+SHORT |= {"label_smoothing": "smoothing", "augmentation_strength": "strength"}
+LONGEST_LABEL = 60
+
+Configs = dict[str, list[Config]]  # label -> a config for each seed
 
 
 def grid(**values: list) -> dict[str, dict]:
@@ -22,102 +29,119 @@ def grid(**values: list) -> dict[str, dict]:
     grid(learning_rate=[0.03, 0.1], batch_size=[32, 64]) makes four configurations.
     """
     lists = [value if isinstance(value, list) else [value] for value in values.values()]
-    return {
-        ", ".join(label_of(name, value, len(values)) for name, value in zip(values, combination)): (
-            dict(zip(values, combination))
-        )
-        for combination in itertools.product(*lists)
-    }
+    found: dict[str, dict] = {}
+    for combination in itertools.product(*lists):
+        changes = dict(zip(values, combination))
+        label = ", ".join(label_of(name, changes[name], len(changes)) for name in changes)
+        while label in found:  # a value given twice, which `configurations` refuses
+            label += " again"
+        found[label] = changes
+    return found
 
 
 def label_of(name: str, value: object, count: int) -> str:
-    """One of `count` hyperparameters in a label: batch_size 32, hidden 128-64; alone, just relu."""
+    """One of `count` hyperparameters in a label: "lr 0.1", "relu", "hidden 128-64"."""
     if isinstance(value, (list, tuple)):
         value = "-".join(map(str, value)) or "none"
-    return value if count == 1 and isinstance(value, str) else f"{name} {value}"
+    alone = isinstance(value, str) and (count == 1 or name in ("activation", "initializer"))
+    return str(value) if alone else f"{SHORT.get(name, name)} {value}"
 
 
 def configurations(
     name: str, table: dict[str, dict], baseline: dict, seeds: int, epochs: int | None
-) -> dict[str, list[Config]]:
-    """The configurations of an experiment: label -> one config a seed.
+) -> Configs:
+    """The configurations of an experiment: its changes to `baseline` and to its own baseline.
 
-    Each is given by its changes to `baseline` and to the experiment's own baseline. Raises
-    InputError for whatever is wrong with the table, before anything is trained.
+    Raises InputError for whatever is wrong with the table, before anything is trained.
     """
     if name not in table:
-        raise InputError(f"there is no experiment {name!r}; there are: {', '.join(table)}")
-    experiment, where = table[name], f"experiment {name!r}"
-    check_entry(experiment, where)
-    found = {}
-    for label, changes in experiment["configurations"].items():
-        if not isinstance(label, str) or not label.isprintable() or not label.strip():
-            raise InputError(f"{where}: the label {label!r} has to be one line of printable text")
-        if len(label) > LONGEST_LABEL:
-            raise InputError(
-                f"{where}: the label {label[:20]!r}... is longer than {LONGEST_LABEL} characters"
-            )
-        if not isinstance(changes, dict):
-            raise InputError(f"{where}, configuration {label!r}: give a dict of changes")
-        try:
-            config = changed(Config(), baseline)
-            config = changed(changed(config, experiment.get("baseline", {})), changes)
-            if epochs is not None:
-                config = config.with_(epochs=epochs)
-            found[label] = [config.with_(seed=config.seed + number) for number in range(seeds)]
-        except InputError as error:
-            raise InputError(f"{where}, configuration {label!r}: {error}") from None
-    if len({file_name(label).lower() for label in found}) < len(found):
-        raise InputError(f"{where}: two labels would give the same file name; change one")
-    if experiment.get("answer") == "grid" and len(what_differs(found)) != 2:
+        known = ", ".join(map(str, table))
+        raise InputError(f"there is no experiment {name!r}; there are: {known}")
+    where, entry = f"experiment {name!r}", table[name]
+    check_entry(name, entry)
+    start = changed(changed(Config(), baseline, "BASELINE"), entry.get("baseline", {}), where)
+    found: Configs = {}
+    same: dict[object, str] = {}  # label by config, and by what it is in a file name
+    for label, changes in entry["configurations"].items():
+        text = label if isinstance(label, str) and label.isprintable() else ""
+        if not text.strip() or len(text) > LONGEST_LABEL:
+            need = f"1 to {LONGEST_LABEL} printable characters"
+            raise InputError(f"{where}: the label {str(label)[:30]!r} has to be {need}")
+        config = changed(start, changes, f"{where}, configuration {label!r}")
+        if epochs is not None:
+            config = config.with_(epochs=epochs)
+        for key in (config, re.sub(r"[^\w.-]", "_", label).lower()):
+            if same.setdefault(key, label) != label:
+                what = "configuration" if key == config else "file name"
+                raise InputError(f"{where}: {same[key]!r} and {label!r} are the same {what}")
+        found[label] = [changed(config, {"seed": config.seed + n}, where) for n in range(seeds)]
+    if entry.get("answer") == "grid" and len(what_differs(found)) != 2:
         raise InputError(f"{where}: a grid needs two hyperparameters that differ")
     return found
 
 
-def check_entry(experiment: object, where: str) -> None:
+def check_entry(name: object, entry: object) -> None:
     """Raise InputError unless this row of the table has the keys and the types that it should."""
-    if not isinstance(experiment, dict):
+    where = f"experiment {name!r}"
+    check_name(name, where)
+    changes_of = entry.get("configurations") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(changes_of, dict) or not changes_of:
         raise InputError(f"{where}: needs a question, and configurations: label -> changes")
-    for key in experiment:
+    for key, value in entry.items():
         if key not in KEYS:
             raise InputError(f"{where}: {key!r} is not one of {', '.join(KEYS)}")
-    changes_of = experiment.get("configurations")
-    if not isinstance(experiment.get("question"), str) or not isinstance(changes_of, dict):
-        raise InputError(f"{where}: needs a question, and configurations: label -> changes")
-    if not changes_of:
-        raise InputError(f"{where}: has no configurations")
-    for key, choices in CHOICES.items():
-        if experiment.get(key, choices[0]) not in choices:
-            raise InputError(f"{where}: {key} has to be one of {', '.join(map(str, choices))}")
-    if not isinstance(experiment.get("baseline", {}), dict):
-        raise InputError(f"{where}: baseline has to be a dict of changes")
+        if value not in OPTIONS.get(key, (value,)):
+            known = ", ".join(map(str, OPTIONS[key]))
+            raise InputError(f"{where}: {key} has to be one of {known}")
+    if not isinstance(entry.get("question"), str):
+        raise InputError(f"{where}: needs a question")
 
 
-def changed(config: Config, changes: dict) -> Config:
+def check_name(name: object, where: str) -> None:
+    """Raise InputError unless `name` can be the name of a folder of its own in results/."""
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
+        raise InputError(f"{where}: a name consists of letters, digits, - and _")
+    if name.lower() in ("runs", "train"):
+        raise InputError(f"{where}: results/{name} is for single runs; choose another name")
+
+
+def folder_for(root: Path, name: str) -> Path:
+    """The folder of an experiment in the results, or InputError if it cannot be written there."""
+    check_name(name, f"--name {name}")
+    if (root / name / "config.json").exists():
+        raise InputError(f"{root / name}: holds a run of train.py; choose another --name")
+    make_writable(root / name)
+    return root / name
+
+
+def changed(config: Config, changes: object, where: str) -> Config:
     """The config with changes made to it; {"recipe": NAME} begins anew from that recipe."""
-    if "recipe" in changes:
-        config = recipe(changes["recipe"])
-    rest = {str(name): value for name, value in changes.items() if name != "recipe"}
-    return config.with_(**rest)
+    if not isinstance(changes, dict):
+        raise InputError(f"{where}: give a dict of changes, not {changes!r}")
+    try:
+        if "recipe" in changes:
+            config = recipe(changes["recipe"])
+        return config.with_(**{str(key): changes[key] for key in changes if key != "recipe"})
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
-def file_name(label: str) -> str:
-    """The label of a configuration, as far as it can stand in a file's name."""
-    return "curves_" + "".join(c if c.isalnum() or c in "-." else "_" for c in label) + ".png"
-
-
-def what_differs(found: dict[str, list[Config]]) -> list[str]:
+def what_differs(configs: Configs) -> list[str]:
     """The hyperparameters, the seed aside, in which the configurations differ."""
-    firsts = [configs[0] for configs in found.values()]
     names = [each.name for each in dataclasses.fields(Config) if each.name != "seed"]
-    return [name for name in names if len({getattr(config, name) for config in firsts}) > 1]
+    return [n for n in names if len({getattr(each[0], n) for each in configs.values()}) > 1]
 
 
-def is_ordered(found: dict[str, list[Config]]) -> bool:
+def is_ordered(configs: Configs) -> bool:
     """Whether the configurations are a rising or falling series of one number."""
-    differs = what_differs(found)
-    if len(differs) != 1 or len(found) < 3:
-        return False
-    values = [getattr(configs[0], differs[0]) for configs in found.values()]
+    values = [getattr(each[0], name) for name in what_differs(configs) for each in configs.values()]
     numbers = all(isinstance(value, (int, float)) for value in values)
-    return numbers and values in (sorted(values), sorted(values, reverse=True))
+    series = numbers and values in (sorted(values), sorted(values, reverse=True))
+    return series and len(values) == len(configs) > 2
+
+
+def answer_to(entry: dict, configs: Configs) -> str:
+    """The figure that answers: the one that is asked for, or a heat map where there is a grid."""
+    values = [{getattr(each[0], n) for each in configs.values()} for n in what_differs(configs)]
+    whole = len(values) == 2 and len(values[0]) * len(values[1]) == len(configs)
+    return entry.get("answer", "grid" if whole else "ranking")

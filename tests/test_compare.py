@@ -1,0 +1,69 @@
+"""Two saved runs beside each other, and what may be said of their difference."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.common.errors import InputError
+from src.digits.data import Data
+from src.runs.compare import compare_runs
+from src.runs.config import Config
+from src.runs.folder import identity, write_run
+from src.runs.report import write_tables
+from tests.training import run_of
+
+
+def save(folder: Path, data: Data, right: np.ndarray, **changes: object) -> None:
+    config = Config(hidden=(), epochs=1, **changes)
+    run = run_of(config, data)
+    run.right = right
+    write_run(folder, run, identity(config, data, "code", False))
+
+
+def said(root: Path, *places: str) -> str:
+    results = compare_runs(root, *places)
+    write_tables(results)
+    text = (results.folder / "summary.txt").read_text()
+    assert max(map(len, text.splitlines())) <= 80
+    return " ".join(text.split())
+
+
+def test_two_networks_are_told_apart_by_what_one_alone_reads_right(
+    digits: Data, tmp_path: Path
+) -> None:
+    """By hand: of 10 images that one alone reads, 9 or 10 fall to one side in 22 of 1,024 cases."""
+    rows = np.arange(60)
+    save(tmp_path / "a", digits, rows < 49)
+    save(tmp_path / "b", digits, (rows < 40) | (rows == 59), learning_rate=0.2)
+    save(tmp_path / "c", digits, (rows < 48) | (rows == 59), seed=1)
+    text = said(tmp_path, "a", str(tmp_path / "b"))
+    assert "They differ in: learning_rate 0.1 or 0.2." in text
+    assert "Of 60 validation images, a alone reads 9 and b alone 1: these two networks" in text
+    assert "differ by more than the choice of images explains (McNemar's test, p = 0.021)" in text
+    assert "cannot be told from one seed each" in text
+    assert "One seed cannot tell a difference from noise" in text
+    text = said(tmp_path, "a", "c")
+    assert "They differ in: the seed alone." in text
+    assert "by no more than the choice of images explains (McNemar's test, p = 1)" in text
+
+
+def test_nothing_is_said_where_the_images_are_not_the_same(digits: Data, tmp_path: Path) -> None:
+    rows = np.arange(60) < 50
+    save(tmp_path / "a", digits, rows)
+    save(tmp_path / "b", digits, rows, split_seed=1)
+    save(tmp_path / "c", digits, np.empty(0, bool), validation_fraction=0)
+    for other in ("b", "c"):
+        assert "did not validate on the same images" in said(tmp_path, "a", other)
+
+
+def test_what_is_no_run_is_named(digits: Data, tmp_path: Path) -> None:
+    save(tmp_path / "a", digits, np.arange(60) < 50)
+    (tmp_path / "hidden_layers").mkdir()
+    with pytest.raises(InputError, match="hidden_layers: no run is saved there"):
+        compare_runs(tmp_path, "a", "hidden_layers")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "config.json").write_text(json.dumps([]))
+    with pytest.raises(InputError):
+        compare_runs(tmp_path, "a", "b")
