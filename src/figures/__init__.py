@@ -1,4 +1,4 @@
-"""Everything matplotlib. Nothing outside decides how our figures look, and ours change no one else's."""
+"""Everything matplotlib. Nothing outside decides how our figures look, nor do ours elsewhere."""
 
 import contextlib
 import os

@@ -12,19 +12,12 @@ from src.figures import style
 Wrong = dict[str, np.ndarray]  # label -> wrong answers of each finished run, in percent
 
 
-def wrong_answers(runs: dict[str, list]) -> tuple[Wrong, str]:
-    """How wrong each configuration's runs are, all on the same kind of images, and on which kind.
-
-    A configuration that no run has finished of, or one that was not measured so, has no entry.
-    """
-    found: dict[str, Wrong] = {"validation": {}, "test": {}}
-    for kind, name in (("validation", "last_validation_accuracy"), ("test", "test_accuracy")):
-        for label, each in runs.items():
-            wrong = style.percent_wrong([run.metrics.get(name, np.nan) for run in each])
-            if len(wrong) and np.isfinite(wrong).all():
-                found[kind][label] = wrong
-    kind = max(found, key=lambda kind: len(found[kind]))
-    return found[kind], f"wrong answers on {kind} images (log scale)"
+def wrong_answers(results: Any) -> tuple[Wrong, str]:
+    """How wrong each configuration's runs are, all on the same kind of images, and on which."""
+    name, measured = results.measured()
+    kind = "validation" if "validation" in name else "test"
+    wrong = {label: style.percent_wrong(list(seeds.values())) for label, seeds in measured.items()}
+    return wrong, f"wrong answers on {kind} images (log scale)"
 
 
 def noise_of(verdict: Any, label: str) -> float:
@@ -39,7 +32,7 @@ def plot_ranking(path: Path, title: str, results: Any, verdict: Any, shown: list
 
     What was tried "with" the last row above and not kept is hollow.
     """
-    (wrong, what), failed = wrong_answers(results.runs), results.reasons()
+    (wrong, what), failed = wrong_answers(results), results.reasons()
     others = [wrong[label].mean() for label in wrong if label not in shown]
     names = [style.wrapped(label) for label in shown]
     names += [f"{len(others):,} more, their means"] * bool(others)
@@ -76,7 +69,7 @@ def plot_cost(
     path: Path, title: str, results: Any, verdict: Any, looks: dict[str, style.Look]
 ) -> None:
     """Wrong answers against what they cost: parameters, and seconds of training."""
-    wrong, what = wrong_answers(results.runs)
+    wrong, what = wrong_answers(results)
     noise, best = noise_of(verdict, verdict.best), float(wrong[verdict.best].mean())
     foot = "bar: lowest to highest seed; grey line: the best that can be had at this cost"
     foot += "; shaded: within the noise of the best" * (noise > 0)
@@ -136,7 +129,7 @@ def plot_grid(path: Path, title: str, results: Any, verdict: Any) -> None:
     The best cell, and all within the noise of it, are framed; with five times the best one's wrong
     answers a cell is as dark as it gets.
     """
-    (wrong, what), failed = wrong_answers(results.runs), results.reasons()
+    (wrong, what), failed = wrong_answers(results), results.reasons()
     names, best = [name.replace("_", " ") for name in results.differs], wrong[verdict.best].mean()
     cells = {
         n: [getattr(c[0], name) for name in results.differs] for n, c in results.configs.items()

@@ -56,8 +56,8 @@ def plot_curves(
     """
     images, foot = words(histories, train_images)
     with style.drawing(path, (9, 3.4), title, foot * (len(histories) > 1)) as figure:
-        for left, quantity in ((0.65, "accuracy"), (4.0, "loss")):
-            axes, drawn = style.place(figure, left, 0.65, 2.75, 2.1), []
+        for left, quantity in ((0.6, "accuracy"), (3.75, "loss")):
+            axes, drawn = style.place(figure, left, 0.65, 2.55, 2.1), []
             for part, name in images.items():
                 look = style.COLOURS[0], "--" if part == "train" else "-", ""
                 drawn.append(draw_seeds(axes, histories, f"{part}_{quantity}", look, name))
@@ -68,7 +68,7 @@ def plot_curves(
             style.log_axis(axes.yaxis, drawn, "%" * (quantity == "accuracy"))
             style.whole_axis(axes, 0, int(histories[0][-1]["epoch"]))
             axes.set_title("loss" if quantity == "loss" else "wrong answers")
-        style.legend(figure, 6.95, 2.7)
+        style.legend(figure, 6.5, 2.7)
 
 
 def plot_comparison(
@@ -89,11 +89,11 @@ def plot_comparison(
     first = min(1, last - 1)  # before training there is nothing to compare; the axis says so
     found = {label: [history[first:] for history in found[label]] for label in found}
     height = max(3.35, 0.2 * len(looks))
-    panels = {f"{next(iter(images))}_accuracy": (0.65, 0.75, 3.1, height)}
+    panels = {f"{next(iter(images))}_accuracy": (0.65, 0.85, 3.1, height)}
     half = (height - 0.4) / 2
-    for part, up in zip(images, (0.75 + height - half, 0.75)):
+    for part, up in zip(images, (0.85 + height - half, 0.85)):
         panels[f"{part}_loss"] = 4.35, up, 2.1, half
-    with style.drawing(path, (9, height + 1.35), title, f"{about}. {foot}") as figure:
+    with style.drawing(path, (9, height + 1.45), title, f"{about}. {foot}") as figure:
         for name, where in panels.items():
             axes, (part, quantity) = style.place(figure, *where), name.split("_")
             faint = [over_seeds(found[label], name) for label in found if label not in looks]
@@ -115,4 +115,4 @@ def plot_comparison(
             figure.axes[0].set_xlabel(f"epoch (before training: {before:.0f}% wrong)")
         if len(images) == 2:
             figure.axes[1].set_xlabel("")
-        style.legend(figure, 6.7, 0.75 + height)
+        style.legend(figure, 6.7, 0.85 + height)

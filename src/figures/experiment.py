@@ -1,5 +1,6 @@
 """All figures of one experiment, from its results as they are."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,16 @@ def draw_experiment(
     """
     question, answer = entry["question"], entry.get("answer", "ranking")
     runs = {label: found for label, found in results.runs.items() if found}
-    wrong, _ = answers.wrong_answers(runs)
+    wrong, _ = answers.wrong_answers(results)
     best_first = sorted(results.configs, key=lambda label: np.mean(wrong.get(label, np.inf)))
     named = best_first if all_figures else best_first[:MOST]
     colours = style.looks([n for n in results.configs if n in set(named)], results.ordered)
     looks = {label: colours[label] for label in named}
-    names = {
-        label: "".join(c if c.isalnum() or c in "-." else "_" for c in label) for label in named
-    }
+    names = {label: re.sub(r"[^\w.-]", "_", label) for label in named}
     files = {f"curves_{names[label]}.{suffix}": label for label in named if label in runs}
-    wanted = {"comparison": runs, "answer": len(wrong) > 1, "signal": answer == "signal" and runs}
+    if answer == "signal" and not signal:
+        signal = {n: [row for row in runs[n][0].layers if row["epoch"] == 0] for n in runs}
+    wanted = {"comparison": runs, "answer": len(wrong) > 1, "signal": signal}
     paths = {name: folder / f"{name}.{suffix}" for name, due in wanted.items() if due}
     style.keep_only(folder, [*files, *(path.name for path in paths.values())])
 
@@ -61,6 +62,4 @@ def draw_experiment(
         rows = list(results.configs) if in_table else named
         answers.plot_ranking(paths["answer"], question, results, verdict, rows)
     if "signal" in paths:
-        at_start = {n: [row for row in runs[n][0].layers if row["epoch"] == 0] for n in runs}
-        title = f"{question}: before training"
-        answers.plot_signal(paths["signal"], title, signal or at_start)
+        answers.plot_signal(paths["signal"], f"{question}: before training", signal)

@@ -79,7 +79,7 @@ def plot_layers(path: Path, title: str, rows: list[dict], activation: str, sampl
     }
     foot = "spread: standard deviation over units and images"
     if activation == "relu" and count > 1:
-        foot += "; a silent unit adds nothing: one in five does no harm, most of a layer do"
+        foot += "; silent units add nothing: a tenth is common and harmless, half is not"
     else:
         del quantities["dead_share"]
     width = 7.1 / len(quantities) - 0.6
@@ -152,7 +152,7 @@ def plot_first_layer(path: Path, network: NeuralNetwork) -> None:
     if len(network.weights) == 1:
         title = "The weights of the digits 0 to 9"
     title += f"\n{learning.SIGNS}; each has its own scale"
-    title += "\nnoise: pixels that are always blank keep their first, random weights"
+    title += "\nspeckles: pixels that are always blank keep their first, random weights"
     with style.drawing(path, (max(6, width) + 0.2, height + 0.8)) as figure:
         axes = style.place(figure, 0.1, 0.1, max(6, width), height)
         learning.draw_units(axes, network, units, columns, title)
@@ -171,5 +171,5 @@ def plot_augmentation(
         axes = style.place(figure, 0.15, 0.35, 8.7, 0.87)
         sheet = style.mosaic(np.reshape(tiles, (-1, 28, 28)), len(tiles))
         style.draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=1)
-        axes.set_xticks([13.5 + 31 * place for place in range(len(names))], names)
+        axes.set_xticks([*(13.5, 44.5)[: 1 + both], 31 * (len(tiles) - 4)], names)
         axes.tick_params(length=0)

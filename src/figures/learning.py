@@ -49,9 +49,9 @@ def draw_answers(
     """Twelve images with the answer below each; a wrong one bold, after the true digit."""
     style.draw_picture(axes, style.mosaic(images, 3, down=40), "", cmap="gray_r", vmin=0, vmax=255)
     for place, (label, answer) in enumerate(zip(labels, network.predict(scale(images)))):
-        text, weight = (answer, "normal") if answer == label else (f"{label} → {answer}", "bold")
+        text, weight = (answer, "normal") if answer == label else (f"{label}→{answer}", "bold")
         at = 31 * (place % 3) + 13.5, 40 * (place // 3) + 33.5
-        axes.text(*at, text, ha="center", va="center", weight=weight, size=8)
+        axes.text(*at, text, ha="center", va="center", weight=weight, size=7.5)
 
 
 def draw_progress(axes: Axes, history: list[dict], epochs: list[int]) -> None:
@@ -61,8 +61,7 @@ def draw_progress(axes: Axes, history: list[dict], epochs: list[int]) -> None:
     axes.plot(wrong, color=style.GREY, lw=1)
     axes.plot(epochs, wrong[epochs], "o", color="black", ms=5, clip_on=False, zorder=3)
     style.log_axis(axes.yaxis, [wrong], "%")
-    style.whole_axis(axes, 0, last)
-    axes.set_ylabel(f"wrong\n({part})", size=8.5)
+    style.whole_axis(axes, 0, last, f"epoch: wrong {part} answers")
     for epoch in epochs:
         side, shift = ("right", -4) if epoch == last else ("left", 5)
         note: dict = {"ha": side, "size": 8, "textcoords": "offset points"}
@@ -81,7 +80,7 @@ def plot_learning(
     epochs = [epoch for epoch in (0, 1, 2, 5, 10) if epoch < last] + [last]
     units, apart = most_important(networks[last], 9), 6.75 / max(1, len(epochs) - 1)
     title = f"{style.architecture(networks[last].layer_sizes[1:-1])} learns to read"
-    foot = f"bold: wrong, true digit → answer. Units, each on its own scale: {SIGNS}"
+    foot = f"bold: true digit → wrong answer. Units, each on its own scale: {SIGNS}"
     with style.drawing(path, (9, 5.5), title, foot) as figure:
         for number, epoch in enumerate(epochs):
             left, name = 0.75 + apart * number, f"epoch {epoch}" if epoch else "before training"

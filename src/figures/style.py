@@ -102,7 +102,7 @@ def percent_wrong(accuracy: Any) -> np.ndarray:
 
 def whole_axis(axes: Axes, first: int, last: int, label: str = "epoch") -> None:
     """A horizontal axis of whole numbers from the first to the last."""
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
     axes.set(xlim=(first, max(last, first + 1)), xlabel=label)
 
 
@@ -120,7 +120,9 @@ def log_axis(axis: Any, values: Iterable[np.ndarray], unit: str = "", least: flo
     steps |= {30: (1, 2, 5), 300: (1, 3), np.inf: (1,)}  # up to a range of: ticks in each decade
     digits = next(steps[reach] for reach in steps if high < reach * low)
     axis.set_major_locator(LogLocator(subs=digits, numticks=8))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}{unit}"))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.6g}{unit}".replace("e-0", "e-"))
+    )
     axis.set_minor_locator(NullLocator())
 
 
