@@ -1,8 +1,13 @@
-"""Everything matplotlib. Nothing outside this folder decides how its figures are drawn."""
+"""Everything matplotlib. Nothing outside decides how our figures look, nor do ours elsewhere."""
 
+import contextlib
 import os
+import sys
 
-# Before matplotlib is imported anywhere: a notebook's backend may not be installed here, and a
-# matplotlibrc in someone's home may ask for LaTeX.
-os.environ["MPLBACKEND"] = "agg"
-os.environ["MATPLOTLIBRC"] = os.devnull
+# A notebook's MPLBACKEND may name one that is not installed here; the import would fail at that.
+if "matplotlib" not in sys.modules and (backend := os.environ.pop("MPLBACKEND", None)):
+    import matplotlib
+
+    os.environ["MPLBACKEND"] = backend
+    with contextlib.suppress(ValueError):  # pyplot will tell whoever uses it
+        matplotlib.rcParams["backend"] = backend

@@ -1,109 +1,118 @@
-"""Curves: loss and accuracy over the epochs, of one configuration or of all of an experiment."""
+"""Curves: wrong answers and loss over the epochs, of one configuration or of many."""
 
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.collections import LineCollection
 
 from src.figures import style
 
+History = list[dict]  # one row for each epoch
 
-def column(rows: list[dict], name: str) -> np.ndarray:
-    """One column of a history; of accuracies, the error rate."""
+
+def column(rows: History, name: str) -> np.ndarray:
+    """One column of a history; of accuracies, the wrong answers in percent."""
     values = np.array([row[name] for row in rows], dtype=float)
-    return style.error_rate(values) if name.endswith("accuracy") else values
+    return style.percent_wrong(values) if name.endswith("accuracy") else values
 
 
-def parts_of(histories: list[list[dict]]) -> list[str]:
-    """Which images there are numbers of: without validation images only the training images."""
-    validated = any(np.isfinite(column(rows, "validation_loss")).any() for rows in histories)
-    return ["validation", "train"] if validated or not histories else ["train"]
+def over_seeds(histories: list[History], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The epochs that all seeds have reached (E,), and a column of each history (seeds, E)."""
+    length = min(map(len, histories))
+    values = [column(history[:length], name) for history in histories]
+    return column(histories[0][:length], "epoch"), np.array(values)
 
 
-def draw_seeds(axes: Axes, histories: list[list[dict]], name: str, look: style.Look) -> np.ndarray:
-    """The mean over the seeds, with a band from lowest to highest; returns (seeds, epochs)."""
-    epochs = column(histories[0], "epoch")
-    values = np.array([column(history, name) for history in histories])
+def draw_seeds(
+    axes: Axes, histories: list[History], name: str, look: style.Look, label: str
+) -> np.ndarray:
+    """The mean over the seeds (E,), which is returned, and a band from lowest to highest."""
+    epochs, values = over_seeds(histories, name)
+    mean = values.mean(axis=0)
+    text = f"{mean[-1]:.2f}%  {style.wrapped(label)}"
     marks: dict = {"marker": "o", "ms": 4, "clip_on": False} if len(epochs) < 4 else {}
-    axes.plot(epochs, values.mean(axis=0), color=look[0], ls=look[1], lw=1.5, **marks)
+    axes.plot(epochs, mean, color=look[0], ls=look[1], label=text, **marks)
     if len(values) > 1:
-        low, high = values.min(axis=0), values.max(axis=0)
-        axes.fill_between(epochs, low, high, alpha=0.1, lw=0, color=look[0])
-    return values
+        band = values.min(axis=0), values.max(axis=0)
+        axes.fill_between(epochs, *band, alpha=0.12, lw=0, color=look[0])
+    return mean
 
 
-def plot_curves(path: Path, title: str, histories: list[list[dict]], train_images: int) -> None:
-    """Loss and accuracy of one configuration, one history a seed: validation, and train dashed."""
-    figure, ends = Figure((9, 3.4)), []
-    looks = {"train": (style.colour(1), "--", "o"), "validation": (style.colour(0), "-", "o")}
-    names = {"train": f"train ({train_images:,} images)", "validation": "validation"}
-    for left, quantity in ((0.65, "loss"), (4.35, "accuracy")):
-        axes = style.place(figure, left, 0.5, 2.95, 2.25)
-        drawn = {
-            part: draw_seeds(axes, histories, f"{part}_{quantity}", looks[part])
-            for part in reversed(parts_of(histories))
-        }
-        scale = style.log_axis if quantity == "loss" else style.accuracy_axis
-        scale(axes.yaxis, drawn.values())
-        style.whole_axis(axes, 0, int(histories[0][-1]["epoch"]))
-        axes.set_title(f"{quantity} (log scale{' of the error' if quantity != 'loss' else ''})")
-    for part, values in drawn.items():  # of the accuracy
-        last = float(values[:, -1].mean())
-        text = f"{names[part]}\n{1 - last:.2%}" if np.isfinite(last) else names[part]
-        ends.append((text, last, looks[part]))
-    style.label_ends(axes, ends, gap=0.34)
-    style.save(figure, path, title)
+def words(histories: list[History], train_images: int) -> tuple[dict[str, str], str]:
+    """What there are measurements of, the validation images first, and what the bands are."""
+    images = {"validation": "validation images", "train": f"{train_images:,} training images"}
+    if not any(np.isfinite(history[0]["validation_loss"]) for history in histories):
+        del images["validation"]
+    return images, "line: mean of the seeds; band: from the lowest to the highest"
+
+
+def plot_curves(
+    path: Path, title: str, histories: list[History], train_images: int, end: str = ""
+) -> None:
+    """Wrong answers and loss of one configuration, a history for each seed; training dashed.
+
+    `end` says why a run did not reach its last epoch; the curve then ends in a cross.
+    """
+    images, foot = words(histories, train_images)
+    with style.drawing(path, (9, 3.4), title, foot * (len(histories) > 1)) as figure:
+        for left, quantity in ((0.6, "accuracy"), (3.75, "loss")):
+            axes, drawn = style.place(figure, left, 0.65, 2.55, 2.1), []
+            for part, name in images.items():
+                look = style.COLOURS[0], "--" if part == "train" else "-", ""
+                drawn.append(draw_seeds(axes, histories, f"{part}_{quantity}", look, name))
+                if end:
+                    text = style.wrapped(end) if part == "train" else ""
+                    at = len(drawn[-1]) - 1, drawn[-1][-1]
+                    axes.plot(*at, "X", color="black", ms=9, clip_on=False, ls="", label=text)
+            style.log_axis(axes.yaxis, drawn, "%" * (quantity == "accuracy"))
+            style.whole_axis(axes, 0, int(histories[0][-1]["epoch"]))
+            axes.set_title("loss" if quantity == "loss" else "wrong answers")
+        style.legend(figure, 6.5, 2.7)
 
 
 def plot_comparison(
     path: Path,
     title: str,
-    histories: dict[str, list[list[dict]]],
-    failed: dict[str, str],
-    ordered: bool,
+    found: dict[str, list[History]],
+    looks: dict[str, style.Look],
     train_images: int,
+    foot: str = "",
 ) -> None:
-    """Every configuration of an experiment: label -> one history a seed ([] if none finished).
+    """Wrong answers, and the losses, of all configurations: label -> a history for each seed.
 
-    Left, what counts: the validation accuracy. Right the losses, so that neither drowns the other.
+    Those with a look are named, in its order; the others are drawn faintly, and counted.
     """
-    every = [history for found in histories.values() for history in found]
-    parts, looks = parts_of(every), style.looks(histories, ordered)
-    names = {"validation": "validation images", "train": f"{train_images:,} training images"}
-    last = max((int(history[-1]["epoch"]) for history in every), default=1)
+    every = [history for histories in found.values() for history in histories]
+    images, about = words(every, train_images)
+    last = max(map(len, every)) - 1
     first = min(1, last - 1)  # before training there is nothing to compare; the axis says so
-    figure = Figure((9, 4.6))
-    panels = {f"{parts[0]}_accuracy": style.place(figure, 0.7, 0.65, 3.45, 3.35)}
-    height = 3.35 / len(parts) - 0.2 * (len(parts) - 1)
-    for number, part in enumerate(parts):
-        bottom = 4.0 - height - number * (height + 0.4)
-        panels[f"{part}_loss"] = style.place(figure, 6.55, bottom, 2.3, height)
-    ends = {label: np.nan for label in histories}
-    for name, axes in panels.items():
-        drawn = []
-        for label, found in histories.items():
-            if found:
-                rows = [history[first:] for history in found]
-                drawn.append(draw_seeds(axes, rows, name, looks[label]))
-                if name.endswith("accuracy"):
-                    ends[label] = float(drawn[-1][:, -1].mean())
-        part, quantity = name.split("_")
-        (style.accuracy_axis if quantity == "accuracy" else style.log_axis)(axes.yaxis, drawn)
-        style.whole_axis(axes, first, last)
-        note = " (log scale of the error)" if quantity == "accuracy" else ""
-        axes.set_title(f"{quantity} on {names[part]}{note}")
-    main, *losses = panels.values()
-    for upper in losses[:-1]:
-        upper.set_xlabel("")
-        upper.tick_params(labelbottom=False)
-    before = np.mean([history[0][f"{parts[0]}_accuracy"] for history in every]) if every else np.nan
-    if first and np.isfinite(before):
-        main.set_xlabel(f"epoch (accuracy before training: {before:.0%})")
-    named = []
-    for label, end in ends.items():
-        accuracy = f"{1 - end:.2%}  " if np.isfinite(end) else ""
-        text = accuracy + style.named(label, failed, bool(histories[label]))
-        named.append((text, end, looks[label]))
-    style.label_ends(main, named)
-    style.save(figure, path, title, failed)
+    found = {label: [history[first:] for history in found[label]] for label in found}
+    height = max(3.35, 0.2 * len(looks))
+    panels = {f"{next(iter(images))}_accuracy": (0.65, 0.85, 3.1, height)}
+    half = (height - 0.4) / 2
+    for part, up in zip(images, (0.85 + height - half, 0.85)):
+        panels[f"{part}_loss"] = 4.35, up, 2.1, half
+    with style.drawing(path, (9, height + 1.45), title, f"{about}. {foot}") as figure:
+        for name, where in panels.items():
+            axes, (part, quantity) = style.place(figure, *where), name.split("_")
+            faint = [over_seeds(found[label], name) for label in found if label not in looks]
+            lines = [np.column_stack([epochs, values.mean(axis=0)]) for epochs, values in faint]
+            drawn = [line[:, 1] for line in lines]
+            for label, look in looks.items():
+                if label in found:
+                    drawn.append(draw_seeds(axes, found[label], name, look, label))
+                else:
+                    axes.plot([], [], color=look[0], ls=look[1], label=f"no result: {label}")
+            more = f"{len(faint):,} more" if faint else ""
+            crowd = LineCollection(lines, color=style.GREY, alpha=0.3, lw=0.5, label=more)
+            axes.add_collection(crowd)
+            style.log_axis(axes.yaxis, drawn, "%" * (quantity == "accuracy"))
+            style.whole_axis(axes, first, last)
+            axes.set_title(f"{'loss' if quantity == 'loss' else 'wrong answers'}, {images[part]}")
+        before = np.mean([column(history[:1], next(iter(panels))) for history in every])
+        if first and np.isfinite(before):
+            figure.axes[0].set_xlabel(f"epoch (before training: {before:.0f}% wrong)")
+        if len(images) == 2:
+            figure.axes[1].set_xlabel("")
+        style.legend(figure, 6.7, 0.85 + height)

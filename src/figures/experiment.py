@@ -1,64 +1,65 @@
-"""All figures of one experiment."""
+"""All figures of one experiment, from its results as they are."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from src.figures.answers import plot_cost, plot_grid, plot_ranking, plot_signal
+from src.figures import answers, style
 from src.figures.curves import plot_comparison, plot_curves
-from src.figures.style import architecture
 
-OURS = ("answer.", "comparison.", "curves_", "signal.")  # how the names of these figures begin
+MOST = 20  # configurations with a name and curves of their own, where there are more
 
 
 def draw_experiment(
     folder: Path,
-    question: str,
-    answer: str,
-    configurations: dict[str, dict],
-    ordered: bool,
+    entry: dict,
+    results: Any,
+    verdict: Any,
+    suffix: str = "png",
+    all_figures: bool = False,
     signal: dict[str, list[dict]] | None = None,
-    cells: dict | None = None,
 ) -> None:
-    """The comparison, the answer and each configuration's own curves, as PNG files in `folder`.
+    """The comparison, the answer and the curves of each configuration, as files in `folder`.
 
-    Of each configuration: layer_sizes, the name of its `file`, histories and metrics (one a
-    finished run), and why runs `failed`, or "". `ordered`: they are a series of one number.
-    `signal` and `cells` are the further arguments of plot_signal and plot_grid.
+    entry: the experiment's question and answer; results: its configs, runs and failures by label;
+    verdict: the best, how far each lies behind it and the noise of that; signal: label ->
+    statistics of each layer before training, else those of the runs. Of more than 20
+    configurations only the best 20 are named and have curves of their own, unless `all_figures`.
     """
-    histories = {label: one["histories"] for label, one in configurations.items()}
-    metrics = {label: one["metrics"] for label, one in configurations.items()}
-    failed = {label: one["failed"] for label, one in configurations.items() if one["failed"]}
-    every = [each for runs in metrics.values() for each in runs]
-    written = set()
-    if every:
-        sample = max(each["measured_training_images"] for each in every)
-        plot_comparison(folder / "comparison.png", question, histories, failed, ordered, sample)
-        if answer == "grid" and cells:
-            plot_grid(folder / "answer.png", question, **cells)
-        else:
-            plot = plot_cost if answer == "cost" else plot_ranking
-            plot(folder / "answer.png", question, metrics, failed, ordered)
-        written = {"comparison.png", "answer.png"}
-        if signal:
-            plot_signal(folder / "signal.png", f"{question}: before training", signal)
-            written.add("signal.png")
-    for label, one in configurations.items():
-        if one["histories"]:
-            plot_curves(folder / one["file"], curve_title(label, one), one["histories"], sample)
-            written.add(one["file"])
-    for old in folder.glob("*.png"):
-        if old.name not in written and old.name.startswith(OURS):
-            old.unlink()
+    question, answer = entry["question"], entry.get("answer", "ranking")
+    runs = {label: found for label, found in results.runs.items() if found}
+    wrong, _ = answers.wrong_answers(results)
+    best_first = sorted(results.configs, key=lambda label: np.mean(wrong.get(label, np.inf)))
+    named = best_first if all_figures else best_first[:MOST]
+    colours = style.looks([n for n in results.configs if n in set(named)], results.ordered)
+    looks = {label: colours[label] for label in named}
+    names = {label: re.sub(r"[^\w.-]", "_", label) for label in named}
+    files = {f"curves_{names[label]}.{suffix}": label for label in named if label in runs}
+    if answer == "signal" and not signal:
+        signal = {n: [row for row in runs[n][0].layers if row["epoch"] == 0] for n in runs}
+    wanted = {"comparison": runs, "answer": len(wrong) > 1, "signal": signal}
+    paths = {name: folder / f"{name}.{suffix}" for name, due in wanted.items() if due}
+    style.keep_only(folder, [*files, *(path.name for path in paths.values())])
 
-
-def curve_title(label: str, one: dict) -> str:
-    """What was trained, how often, and what it reached."""
-    count, metrics = len(one["histories"]), one["metrics"]
-    title = f"{label}: {architecture(one['layer_sizes'][1:-1])}, {count} seed{'s' * (count > 1)}"
-    title += f", train loss {np.mean([run['last_train_loss'] for run in metrics]):.4f}"
-    for key in ("last_validation_accuracy", "test_accuracy"):
-        if values := [run[key] for run in metrics if key in run]:
-            name = key.removeprefix("last_").replace("_", " ")
-            title += f", {name} {np.mean(values):.2%}"
-    return title
+    if runs:
+        every = [run for found in runs.values() for run in found]
+        sample = max(run.metrics["measured_training_images"] for run in every)
+        found = {label: [run.history for run in runs[label]] for label in runs}
+        failed = "; ".join(f"{label}: {why}" for label, why in results.reasons().items())
+        plot_comparison(paths["comparison"], question, found, looks, sample, failed)
+        for name, label in files.items():
+            layers, seeds = style.architecture(runs[label][0].config.hidden), len(found[label])
+            title = f"{label}: {layers}, {seeds} seed{'s' * (seeds > 1)}"
+            plot_curves(folder / name, title, found[label], sample)
+    if "answer" in paths and answer == "grid":  # of one configuration there is no answer yet
+        answers.plot_grid(paths["answer"], question, results, verdict)
+    elif "answer" in paths and answer == "cost":
+        answers.plot_cost(paths["answer"], question, results, verdict, looks)
+    elif "answer" in paths:
+        in_table = len(named) == len(results.configs)
+        rows = list(results.configs) if in_table else named
+        answers.plot_ranking(paths["answer"], question, results, verdict, rows)
+    if "signal" in paths:
+        answers.plot_signal(paths["signal"], f"{question}: before training", signal)
