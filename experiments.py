@@ -149,7 +149,7 @@ from typing import Any
 from src.common.errors import InputError
 from src.common.files import locked
 from src.common.script import ArgumentParser, run_script, whole_number
-from src.digits.data import ROOT, load_data
+from src.digits.data import ROOT, Data, load_data
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -174,9 +174,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     from src.runs.compare import compare_runs
-    from src.runs.diagnostics import signal_at_start
     from src.runs.questions import check_entry, configurations, folder_for
-    from src.runs.report import Results, command_for
+    from src.runs.report import Results, answer
     from src.runs.sweep import Wanted, sweep
     from train import VALUES
 
@@ -184,75 +183,71 @@ def main() -> int:
     root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
     if arguments.list:
         for name, entry in EXPERIMENTS.items():
-            check_entry(name, entry)
+            check_entry(f"experiment {name!r}", entry)
             print(f"{name:15} {entry['question']} ({len(entry['configurations'])} configurations)")
         return 0
     if arguments.compare:
         compared = compare_runs(root, *arguments.compare)
         publish([compared], arguments)
-        print_answer(compared)
+        print("\n" + (compared.folder / "summary.txt").read_text(encoding="utf-8"))
+        print(f"figures and tables: {compared.folder}")
         return 0
 
     # What is asked for: a run for each configuration and seed.
     if arguments.name and len(names) > 1:
         raise InputError("--name is for one experiment at a time")
-    configs = {
-        name: configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
-        for name in names
-    }
-    folders = {name: folder_for(root, arguments.name or name) for name in names}
-    data, asked, wanted = load_data(arguments.data), {}, []
+    asked = {}
+    for name in names:
+        configs = configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
+        folder = folder_for(root, arguments.name or name)
+        asked[name] = Results(configs, EXPERIMENTS[name], folder)
+    data = load_data(arguments.data)
     source = f"{data.source}, {len(data.images):,} images"
     print(f"data: {source}")
-    for name in names:
-        results = asked[name] = Results(configs[name], EXPERIMENTS[name], folders[name], source)
-        for label, seeds in configs[name].items():
-            score_test = EXPERIMENTS[name].get("score_test", False)
+    wanted = []
+    for name, results in asked.items():
+        results.data, score_test = source, results.entry.get("score_test", False)
+        for label, seeds in results.configs.items():
             wanted += [Wanted(name, label, config, score_test) for config in seeds]
-            if results.entry["answer"] == "signal":
-                results.signal[label] = signal_at_start(seeds[0], data)
 
     # Each is trained once. Meanwhile tables and figures show what there is: nothing at first, since
     # what stands there answers for other data, other code or other epochs.
     busy = f"{root}: another sweep is writing there; wait for it, or give --results another folder"
     with locked(root / ".lock", busy):
-        publish(asked.values(), arguments)
-        runs = sweep(
-            wanted, data, root / "runs", arguments.jobs, arguments.scheduler, arguments.fresh
-        )
-        look = time.monotonic() + 10
+        publish(asked.values(), arguments, data)
+        options = arguments.jobs, arguments.scheduler, arguments.fresh
+        runs, look = sweep(wanted, data, root / "runs", *options), time.monotonic() + 10
         for each, outcome in runs:
             asked[each.experiment].add(each.label, each.config.seed, outcome)
             if time.monotonic() > look:
-                took = publish(asked.values(), arguments)
+                took = publish(asked.values(), arguments, data)
                 look = time.monotonic() + max(10, 49 * took)  # for at most 2 % of the time
-        publish(asked.values(), arguments)
+        publish(asked.values(), arguments, data)
 
-    # The answers.
-    status, elsewhere = 0, root if root != ROOT / "results" else None
+    failed = False
     for results in asked.values():
-        print_answer(results, command_for(results, VALUES, arguments.data, elsewhere))
-        if results.reasons() and results.entry.get("failures") != "expected":
-            status = 1
-    return status
+        print(answer(results, VALUES, arguments.data, root))
+        failed |= bool(results.reasons()) and results.entry.get("failures") != "expected"
+    return int(failed)
 
 
-def publish(every: Iterable[Any], arguments: argparse.Namespace) -> float:
+def publish(every: Iterable[Any], arguments: argparse.Namespace, data: Data | None = None) -> float:
     """Tables and figures of these Results so far. Returns how long that took, in seconds."""
     from src.figures.experiment import draw_experiment  # here: matplotlib takes long to import
+    from src.runs.diagnostics import signal_at_start
     from src.runs.report import write_tables
 
     began = time.monotonic()
     for each in every:
         write_tables(each)
-        more = arguments.format, arguments.all_figures, each.signal or None
+        signal = None
+        if data and each.entry["answer"] == "signal":
+            signal = {
+                label: signal_at_start(seeds[0], data) for label, seeds in each.configs.items()
+            }
+        more = arguments.format, arguments.all_figures, signal
         draw_experiment(each.folder, each.entry, each, each.verdict, *more)
     return time.monotonic() - began
-
-
-def print_answer(results: Any, command: str = "") -> None:
-    print("\n" + (results.folder / "summary.txt").read_text(encoding="utf-8"))
-    print(f"{command}figures and tables: {results.folder}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import pytest
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.history import Run
-from src.runs.report import SHOWN, Results, command_for, write_tables
+from src.runs.recipes import recipe
+from src.runs.report import SHOWN, Results, answer, write_tables
+from tests.conftest import ROOT
 
 NAN = float("nan")
 NETWORK = NeuralNetwork([784, 10], "relu", "zeros")
@@ -68,12 +70,13 @@ def test_the_noise_covers_the_images_where_the_answers_are_kept(tmp_path: Path) 
     for runs in results.runs.values():
         for run in runs:
             run.right = np.random.default_rng(0).random(500) < 0.98  # the same with each seed
-    seeds_alone = results_of(tmp_path, SPREAD).judge()
+    seeds_alone = results_of(tmp_path, SPREAD)
+    seeds_alone.judge()
     for run in results.runs["bad"]:
         run.right = run.right[::-1]
     text = " ".join(text_of(results).split())
     assert "covers the seeds and the choice of validation images." in text
-    assert results.verdict.noise["bad"] > seeds_alone.noise["bad"]
+    assert results.verdict.noise["bad"] > seeds_alone.verdict.noise["bad"]
     results.runs["bad"][0].right = results.runs["bad"][0].right[1:]  # other images
     assert "the seeds alone." in " ".join(text_of(results).split())
 
@@ -161,9 +164,9 @@ def test_processors_of_several_kinds_are_mentioned(tmp_path: Path) -> None:
     for runs in results.runs.values():
         for run in runs:
             run.metrics["blas"] = "Haswell"
-    assert "processors" not in text_of(results)
+    assert "Trained on processors" not in text_of(results)
     results.runs["bad"][0].metrics["blas"] = "SkylakeX"
-    assert "processors of several kinds (Haswell, SkylakeX)" in text_of(results)
+    assert "round differently: Haswell, SkylakeX." in text_of(results)
 
 
 def test_of_many_configurations_the_best_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
@@ -180,15 +183,17 @@ def test_of_many_configurations_the_best_are_shown_and_the_rest_counted(tmp_path
 
 
 def test_the_command_is_the_shortest_that_trains_the_best(tmp_path: Path) -> None:
-    changes = {"good": {"learning_rate": 0.03}, "bad": {}}
-    results = results_of(tmp_path, {"good": [0.9], "bad": [0.8]}, **changes)
-    assert command_for(results, {}, None, None) == ""
-    write_tables(results)
-    values = {"epochs": 5}
-    expected = (
-        "python train.py --epochs 20 --learning-rate 0.03 --data 'my train.csv' --results r\n"
-    )
-    assert command_for(results, values, "my train.csv", Path("r")).endswith(expected)
-    results.configs["good"] = [Config(**{"learning_rate": 0.1})]
-    assert command_for(results, values, None, None).endswith("python train.py --epochs 20\n")
-    assert command_for(results, {}, None, None).endswith("python train.py\n")
+    def command(config: Config, values: dict, data: str | None, root: Path) -> str:
+        results = Results({"mine": [config]}, {"question": "Which?"}, tmp_path)
+        results.add("mine", 0, a_run(config, 0.9))
+        write_tables(results)
+        *_, head, line, folder = answer(results, values, data, root).splitlines()
+        assert (head, folder) == ("to train mine:", f"figures and tables: {tmp_path}")
+        return line.removeprefix("  python train.py")
+
+    home, values = ROOT / "results", {"epochs": 5}
+    flags = " --epochs 20 --learning-rate 0.03 --data 'my train.csv' --results r"
+    assert command(Config(learning_rate=0.03), values, "my train.csv", Path("r")) == flags
+    assert command(Config(), values, None, home) == " --epochs 20"
+    assert command(Config(), {}, None, home) == ""
+    assert command(recipe("best").with_(seed=1), values, None, home) == " --recipe best --seed 1"

@@ -58,7 +58,7 @@ def configurations(
         known = ", ".join(map(str, table))
         raise InputError(f"there is no experiment {name!r}; there are: {known}")
     where, entry = f"experiment {name!r}", table[name]
-    check_entry(name, entry)
+    check_entry(where, entry)
     start = changed(changed(Config(), baseline, "BASELINE"), entry.get("baseline", {}), where)
     found: Configs = {}
     same: dict[object, str] = {}  # label by config, and by what it is in a file name
@@ -80,10 +80,8 @@ def configurations(
     return found
 
 
-def check_entry(name: object, entry: object) -> None:
+def check_entry(where: str, entry: object) -> None:
     """Raise InputError unless this row of the table has the keys and the types that it should."""
-    where = f"experiment {name!r}"
-    check_name(name, where)
     changes_of = entry.get("configurations") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(changes_of, dict) or not changes_of:
         raise InputError(f"{where}: needs a question, and configurations: label -> changes")
@@ -97,19 +95,12 @@ def check_entry(name: object, entry: object) -> None:
         raise InputError(f"{where}: needs a question")
 
 
-def check_name(name: object, where: str) -> None:
-    """Raise InputError unless `name` can be the name of a folder of its own in results/."""
+def folder_for(root: Path, name: object) -> Path:
+    """The folder of an experiment in the results, or InputError if it must not be written there."""
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
-        raise InputError(f"{where}: a name consists of letters, digits, - and _")
-    if name.lower() in ("runs", "train"):
-        raise InputError(f"{where}: results/{name} is for single runs; choose another name")
-
-
-def folder_for(root: Path, name: str) -> Path:
-    """The folder of an experiment in the results, or InputError if it cannot be written there."""
-    check_name(name, f"--name {name}")
-    if (root / name / "config.json").exists():
-        raise InputError(f"{root / name}: holds a run of train.py; choose another --name")
+        raise InputError(f"{name!r}: a name consists of letters, digits, - and _")
+    if name.lower() in ("runs", "train") or (root / name / "config.json").exists():
+        raise InputError(f"{root / name}: is for runs of train.py; choose another name")
     make_writable(root / name)
     return root / name
 
