@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,6 @@ import pytest
 
 import experiments
 from src.reading.saved import load_network
-from src.runs.config import Config
-from src.runs.sweep import Wanted, in_good_order
 from tests.conftest import ROOT
 
 CLOCK = {
@@ -53,6 +50,7 @@ def swept(small_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert finished.returncode == 0, finished.stderr
     assert "16 runs, 0 of them finished before" in finished.stdout
     assert "\nto train " in finished.stdout
+    (results.parent / "stdout").write_text(finished.stdout)
     return results
 
 
@@ -68,7 +66,8 @@ def test_figures_and_tables_are_written(swept: Path) -> None:
     tidy = without_clock(folder / "curves.csv")
     assert len(tidy) == 8 * 2 * 3  # configurations, seeds, epochs from 0
     text = (folder / "summary.txt").read_text()
-    assert "300 images; epochs: 2; seeds: 0 to 1; 20" in text and "ended so far" not in text
+    assert "300 images; epochs: 2; seeds: 0 to 1; 20" in " ".join(text.split())
+    assert "ended so far" not in text and text in (swept.parent / "stdout").read_text()
 
 
 def test_the_summary_is_the_mean_of_the_runs(swept: Path) -> None:
@@ -155,13 +154,49 @@ def test_a_failed_configuration_is_reported_and_the_others_go_on(
     assert (calm["runs"], calm["failed"]) == ("2", "")
     assert wild["runs"] == "0" and "no longer finite" in wild["failed"]
     assert "2 of 2 runs failed: epoch 1" in finished.stdout
-    for left in ("curves.csv", "answer.png", "curves_old.png", "notes.png"):
-        (results / "expected").mkdir(exist_ok=True)
-        (results / "expected" / left).write_text("of an earlier table")
+    assert (
+        max(map(len, finished.stdout.split("How wild?")[1].split("to train")[0].splitlines())) <= 80
+    )
+    (results / "expected").mkdir()
+    (results / "expected" / "curves_mine.png").write_text("mine")
     expected = run(results, small_npz, "expected", "--seeds", "2", "--epochs", "3")
     assert expected.returncode == 0, expected.stderr
-    left = {path.name for path in (results / "expected").iterdir()}
-    assert left == {"summary.csv", "summary.txt", "notes.png"}
+    assert not list((results / "expected").glob("[!c]*.png"))
+    assert (results / "expected" / "curves_mine.png").read_text() == "mine"
+
+
+def test_an_old_table_is_not_left_as_the_answer(
+    swept: Path, small_npz: Path, tmp_path: Path
+) -> None:
+    """Other epochs, and every run fails: what stood there is gone; a name keeps it."""
+    results, folder = tmp_path / "results", tmp_path / "results" / "wild"
+    shutil.copytree(swept, results)
+    shutil.copytree(results / "hidden_layers", folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    named = run(results, small_npz, "wild", "--seeds", "1", "--name", "mine", "--format", "svg")
+    assert named.returncode == 1, named.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {"answer.svg", "summary.csv"} > {path.name for path in (results / "mine").glob("a*")}
+    assert "<svg" in (results / "mine" / "comparison.svg").read_text()
+    code = "import experiments, src.runs.sweep as s; s.sweep = lambda *_: iter(())\n"
+    code += "import tests.small_sweep; experiments.main()"
+    arguments = ["wild", "--data", str(small_npz), "--results", str(results)]
+    command = [sys.executable, "-c", code, *arguments]
+    stopped = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "0 of 6 runs have ended so far." in (folder / "summary.txt").read_text()
+    assert not list(folder.glob("*.png"))
+    assert len((folder / "curves.csv").read_text().splitlines()) == 1
+
+
+def test_two_saved_runs_are_compared(swept: Path, small_npz: Path) -> None:
+    one, other = sorted(folders(swept))[:2]
+    compared = run(swept, small_npz, "--compare", f"{swept}/runs/{one}", f"runs/{other}")
+    assert compared.returncode == 0, compared.stderr
+    assert "One seed cannot tell" in compared.stdout and "McNemar" in compared.stdout
+    (folder,) = swept.glob("compare_*")
+    assert (folder / "comparison.png").stat().st_size > 3000
+    shutil.rmtree(folder)
 
 
 def test_each_answer_has_its_figure_and_runs_are_shared(small_npz: Path, tmp_path: Path) -> None:
@@ -192,32 +227,6 @@ def test_a_changed_test_set_counts_where_it_is_scored(small_npz: Path, tmp_path:
     assert float(without_clock(results / "tested" / "summary.csv")[0]["test_accuracy"]) < 0.4
 
 
-def test_code_edited_while_a_sweep_runs_is_not_what_runs(small_npz: Path, tmp_path: Path) -> None:
-    """A worker runs the code that the parent had loaded, whatever stands in the files by then."""
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    for name in ("train.py", "experiments.py"):
-        shutil.copy(ROOT / name, tree)
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "src", tree / "src", ignore=ignore)
-    shutil.copytree(ROOT / "tests", tree / "tests", ignore=ignore)
-    results = {name: tmp_path / name for name in ("calm", "edited")}
-    losses = tree / "src" / "losses.py"
-    source = losses.read_text()
-    for name, folder in results.items():
-        command = [sys.executable, str(tree / "tests" / "small_sweep.py"), "--seeds", "1"]
-        command += ["--data", str(small_npz), "--results", str(folder), "--jobs", "2"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
-        for line in process.stdout:
-            if name == "edited" and line.startswith("data: "):  # all is imported, none is trained
-                losses.write_text(source.replace("/= n", "/= 3 * n"))
-        assert process.wait(timeout=120) == 0
-        losses.write_text(source)
-    assert len(folders(results["calm"])) == 8
-    tables = [without_clock(folder / "hidden_layers" / "curves.csv") for folder in results.values()]
-    assert tables[0] == tables[1]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -225,7 +234,11 @@ def test_code_edited_while_a_sweep_runs_is_not_what_runs(small_npz: Path, tmp_pa
         (["--seeds", "0"], "--seeds: 0: give a whole number from 1 to 1,000"),
         (["--jobs", "-1"], "--jobs"),
         (["--jobs", "x"], "--jobs: x: give a whole number"),
-        (["--epochs", "0"], "epochs = 0"),
+        (["--epochs", "0"], "--epochs: 0: give a whole number"),
+        (["wild", "--name", "../up"], "a name consists of letters"),
+        (["wild", "--name", "Runs"], "is for runs of train.py"),
+        (["wild", "grid", "--name", "x"], "--name is for one experiment"),
+        (["--compare", "x", "y"], "no run is saved there"),
     ],
 )
 def test_wrong_arguments_end_in_one_line(
@@ -255,32 +268,3 @@ def test_list_names_the_questions(tmp_path: Path) -> None:
     assert listed.returncode == 0
     assert all(name in listed.stdout for name in experiments.EXPERIMENTS)
     assert not os.listdir(tmp_path)
-
-
-def test_the_cheapest_run_comes_first_and_then_the_longest() -> None:
-    wanted = [
-        Wanted("", str(size), Config(hidden=[size], seed=seed), {}, Path(f"{size}{seed}"))
-        for size in (64, 8, 256)
-        for seed in (0, 1)
-    ]
-    order = [(one.label, one.config.seed) for one in in_good_order(wanted, 1000)]
-    assert order == [("8", 0), ("256", 0), ("256", 1), ("64", 0), ("64", 1), ("8", 1)]
-
-
-def test_it_is_looked_at_again_after_ten_seconds_and_for_two_percent_of_the_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from src.runs.sweep import Due
-
-    clock = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    due = Due()
-    assert not due.now()
-    clock[0] += 10.1
-    assert due.now()
-    with due.working():
-        clock[0] += 1
-    clock[0] += 48
-    assert not due.now()
-    clock[0] += 2
-    assert due.now()

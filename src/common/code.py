@@ -16,8 +16,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 # What cannot reach a number of a run. All else counts: to retrain once too often is cheap.
 UNHASHED = ["predict.py", "draw.py", "src/figures/", "src/reading/", "src/common/server.py"]
-UNHASHED += ["src/common/code.py", "src/runs/cluster.py", "src/runs/folder.py"]
-UNHASHED += ["src/runs/messages.py", "src/runs/pool.py", "src/runs/questions.py"]
+UNHASHED += ["src/common/code.py", "src/runs/cluster.py", "src/runs/compare.py"]
+UNHASHED += [
+    "src/runs/folder.py",
+    "src/runs/messages.py",
+    "src/runs/pool.py",
+    "src/runs/questions.py",
+]
 UNHASHED += ["src/runs/recipes.py", "src/runs/report.py", "src/runs/statistics.py"]
 UNHASHED += ["src/runs/sweep.py"]
 ANNOTATIONS_COUNT = (b"ClassVar", b"InitVar", b"annotations__", b"type_hints", b"singledispatch")
