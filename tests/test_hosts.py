@@ -87,18 +87,6 @@ def test_a_script_runs_the_code_that_is_there_now(small_npz: Path, tmp_path: Pat
     assert "Traceback" not in said
 
 
-def test_training_and_reading_need_no_pool(small_npz: Path, tmp_path: Path) -> None:
-    """On Kaggle, without a connection, Pebble cannot be installed; the rest is there."""
-    flags = ["--data", str(small_npz), "--epochs", "1", "--results", str(tmp_path)]
-    model = ["--model", str(tmp_path / "train" / "network.npz")]
-    said = in_a_host(
-        "sys.modules['pebble'] = sys.modules['cloudpickle'] = None\n"
-        f"assert run('train.py', *{flags}) == 0\n"
-        f"assert run('predict.py', 'none.csv', *{model}) == 2\n"
-    )
-    assert "none.csv" in said and "Traceback" not in said
-
-
 @pytest.mark.parametrize("script", ["train", "experiments", "predict a table", "predict"])
 def test_where_nothing_can_be_written_the_flag_is_named(
     script: str, digits: Data, small_npz: Path, tmp_path: Path
