@@ -2,10 +2,10 @@
 
 import ast
 import functools
+import itertools
 import re
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -145,12 +145,12 @@ def test_every_command_fits_its_script(page: str) -> None:
             if word.startswith("--"):
                 flag = rf"{re.escape(word.split('=')[0])}(?![\w-])"
                 assert re.search(flag, help_of(script)), f"{page}: {script} {word}"
-        for option, value in pairwise(words):
+        for option, value in itertools.pairwise(words):
             if option == "--recipe":
                 assert value in RECIPES, f"{page}: {script} {option} {value}"
         if script == "experiments.py" and page != "docs/experiments.md":  # it adds one of its own
-            names = [word for word, before in zip(words, ["", *words]) if "-" not in word + before]
-            assert {*names} <= {*EXPERIMENTS, "NAME"}, f"{page}: {script} {names}"
+            names = itertools.takewhile(lambda word: not word.startswith("-"), words)
+            assert {*names} <= {*EXPERIMENTS, "NAME"}, f"{page}: {script} {words}"
 
 
 def test_the_questions_are_those_of_the_script() -> None:
