@@ -1,16 +1,16 @@
-"""Draw four figures of docs/how-it-works.md: the data, steps on a parabola, overfitting, distortions.
+"""Draw figures of docs/how-it-works.md: the data, steps on a parabola, overfitting, distortions.
 
 python docs/chapter_drawings.py     # docs/figures/mnist, step_sizes, overfitting, augmentation
 """
 
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # so that `train` and `src` are found
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `train` and `src` are found
 
 from src.digits.augmentation import augment
 from src.digits.data import EMBEDDED, Data, load_data
@@ -20,7 +20,7 @@ from src.runs.config import Config
 from src.utils import scale
 from train import train
 
-FIGURES = ROOT / "docs" / "figures"
+FIGURES = Path(__file__).parent / "figures"
 
 
 def draw_mnist(data: Data) -> None:
@@ -48,7 +48,7 @@ def draw_step_sizes() -> None:
                 distance = -1.4 * (1 - rate) ** np.arange(5)
                 axes.plot(parabola, parabola**2 / 2, color=style.GREY)
                 axes.plot(distance, distance**2 / 2, "o", color="black", ms=5, zorder=3)
-                for start, end in zip(distance, distance[1:]):
+                for start, end in pairwise(distance):
                     arrow = {"arrowstyle": "->", "color": style.COLOURS[1], "lw": 1.4}
                     at = (end, end**2 / 2), (start, start**2 / 2)
                     axes.annotate("", *at, arrowprops=arrow)

@@ -1,6 +1,6 @@
 """Draw the network of docs/how-it-works.md as it reads one image, with the numbers it computes.
 
-python docs/network_drawing.py     # trains it for two epochs, then docs/figures/network.png and .svg
+python docs/network_drawing.py     # trains it for two epochs; docs/figures/network.png and .svg
 """
 
 import sys
@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from minimal import forward, new_layer, train
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # so that `src` is found
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `src` is found
 
 from src.figures.style import drawing
 
@@ -25,7 +24,7 @@ POSITIVE, NEGATIVE, INK = "#d55e00", "#0072b2", "#222222"  # readable by the col
 
 def trained_network() -> tuple[list, np.ndarray, np.ndarray]:
     """The layers of a trained 784-128-64-10 network, and the test images with their labels."""
-    with np.load(ROOT / "data" / "mnist.npz") as data:
+    with np.load(Path(__file__).parents[1] / "data" / "mnist.npz") as data:
         x, x_test = (
             data[name].reshape(-1, 784) / np.float32(255) for name in ("x_train", "x_test")
         )
@@ -109,5 +108,5 @@ def draw(axes: Axes, layers: list, x: np.ndarray) -> None:
 if __name__ == "__main__":
     network, images, _ = trained_network()
     for suffix in ("png", "svg"):
-        with drawing(ROOT / "docs" / "figures" / f"network.{suffix}", (11, 5.3)) as figure:
+        with drawing(Path(__file__).parent / "figures" / f"network.{suffix}", (11, 5.3)) as figure:
             draw(figure.add_axes((0.01, 0.01, 0.98, 0.98)), network, images[[SHOWN_IMAGE]])

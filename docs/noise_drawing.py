@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # so that `src` is found
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `src` is found
 
 from src.figures import style
 from src.runs.statistics import compare
@@ -57,11 +56,12 @@ def plot_noise(path: Path, means: np.ndarray, noise: np.ndarray) -> None:
         counts, edges = np.histogram(behind, bins=30)
         axes.stairs(counts, edges, fill=True, color=style.GREY)
         axes.axvline(limits.mean(), color="black", lw=1.5, ls="--")
-        note = f"{len(alarms) / len(points):.1%} of {len(points):,} sweeps\nfind a difference\nthat is not there"
-        axes.text(0.98, 0.98, note, ha="right", va="top", size=8.5, transform=axes.transAxes)
-        axes.set(xlabel="points from best to worst", ylabel="sweeps", ylim=(0, 1.4 * counts.max()))
-        axes.set_title("dashed: the noise, on average")
+        axes.set(xlabel="points from best to worst", ylabel="sweeps", ylim=(0, 1.1 * counts.max()))
+        share = f"{len(alarms) / len(points):.1%} of {len(points):,} sweeps"
+        axes.set_title(
+            f"{share} find a difference that is\nnot there (right of the dashed line)", size=9
+        )
 
 
 if __name__ == "__main__":
-    plot_noise(ROOT / "docs" / "figures" / "noise.png", *simulate())
+    plot_noise(Path(__file__).parent / "figures" / "noise.png", *simulate())

@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from worked_example import compute, loss_at, written
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # so that `src` is found
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `src` is found
 
 from src.figures import style
 
@@ -95,7 +94,7 @@ def draw_slope(axes: Axes, values: dict[str, np.ndarray]) -> None:
 if __name__ == "__main__":
     table = {name: value for part in compute().values() for name, value in part.items()}
     for suffix in ("png", "svg"):
-        path = ROOT / "docs" / "figures" / f"worked_example.{suffix}"
+        path = Path(__file__).parent / "figures" / f"worked_example.{suffix}"
         with style.drawing(path, (12.5, 6.2), "The worked example: one image, one step") as figure:
             draw_network(style.place(figure, 0.1, 0.1, 8.7, 5.7), table)
             draw_slope(style.place(figure, 9.3, 1.2, 3.0, 3.8), table)
