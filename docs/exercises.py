@@ -15,11 +15,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `src` is found
 
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
+from src.figures import style
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ["src", "tests", "data", "docs", "train.py", "experiments.py", "pyproject.toml"]
@@ -99,33 +97,52 @@ def train_in(folder: Path, command: str) -> dict[str, list[float]]:
 
 
 def draw(path: Path, title: str, right: dict, wrong: dict) -> None:
-    """Loss and wrong answers of the code as it is (grey), and of the code with the mistake."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.3), dpi=110, layout="constrained")
-    figure.suptitle(title, fontsize=12)
-    same_training = right["train_loss"] == wrong["train_loss"]  # only what is measured differs
-    for history, colour, name in ((right, "#777777", "as it is"), (wrong, "#d55e00", "changed")):
-        epochs = history["epoch"]
-        for part, style in (("train", "--"), ("validation", "-")):
-            errors = [100 * (1 - accuracy) for accuracy in history[f"{part}_accuracy"]]
-            for axis, values in zip(axes, (history[f"{part}_loss"], errors)):
-                axis.plot(epochs, values, style, color=colour, lw=1.8, label=f"{name}, {part}")
-                if part == "validation" and epochs[-1] < EPOCHS:
-                    axis.plot(epochs[-1], values[-1], "X", color=colour, ms=10, clip_on=False)
-                    place = {"xytext": (12, 0), "textcoords": "offset points", "va": "center"}
-                    axis.annotate(
-                        f"stopped in epoch {epochs[-1] + 1}", (epochs[-1], values[-1]), **place
-                    )
-            if part == "validation" and same_training:
-                best = errors.index(min(errors))
-                axes[1].plot(best, errors[best], "o", color=colour, ms=9, mfc="white", mew=2)
-    for axis, what in zip(axes, ("loss", "wrong answers, %")):
-        axis.set(xlabel="epoch", ylabel=what, yscale="log", xlim=(0, EPOCHS))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.grid(alpha=0.3)
-    axes[1].set_ylim(top=110)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=10)
-    figure.savefig(path)
-    plt.close(figure)
+    """Loss and misread images of the code as it is (grey), and of the code with the mistake.
+
+    Where the loss stays near log 10 there is a close-up. Where only what is measured differs, the
+    training curves are the same, and a circle marks each best epoch.
+    """
+    same_training = right["train_loss"] == wrong["train_loss"]
+    stuck = len(wrong["epoch"]) > 1 and all(2.2 < loss < 2.5 for loss in wrong["train_loss"])
+    panels = {"loss": "loss", "accuracy": "misread images, %"}
+    panels |= {"close-up": "loss, close up"} if stuck else {}
+    width = 8.7 / len(panels)
+    with style.drawing(path, (9, 3.9), title) as figure:
+        for number, (name, what) in enumerate(panels.items()):
+            axes = style.place(figure, 0.6 + width * number, 1.0, width - 0.75, 2.2)
+            for history, ink, code in (
+                (right, "#777777", "as it is"),
+                (wrong, "#D55E00", "changed"),
+            ):
+                for part, dashes in (("train", "--"), ("validation", "-")):
+                    values = history[f"{part}_{'accuracy' if name == 'accuracy' else 'loss'}"]
+                    if name == "accuracy":
+                        values = [100 * (1 - accuracy) for accuracy in values]
+                    tested = "test_set" in path.name and history is wrong and part == "validation"
+                    label = f"{code}, {'test' if tested else part} images"
+                    if part == "train" and same_training:
+                        label = "both, train images" if history is right else ""
+                    label = label.replace("train images", "training images")
+                    axes.plot(history["epoch"], values, dashes, color=ink, lw=1.8, label=label)
+                    if same_training and name == "accuracy" and part == "validation":
+                        best = values.index(min(values))
+                        axes.plot(best, values[best], "o", color=ink, ms=9, mfc="white", mew=2)
+                if len(history["epoch"]) <= EPOCHS:
+                    at, ended = history["epoch"][-1], f"stopped in epoch {len(history['epoch'])}"
+                    axes.plot(at, values[-1], "X", color="black", ms=9, clip_on=False)
+                    shift: dict = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
+                    axes.annotate(ended, (at, values[-1]), **shift)
+            axes.set_title(what)
+            if name == "close-up":
+                axes.set_ylim(2.2, 2.5)
+            else:
+                drawn = [line.get_ydata() for line in axes.lines]
+                style.log_axis(axes.yaxis, drawn, "%" if name == "accuracy" else "")
+            style.whole_axis(axes, 0, EPOCHS)
+        if same_training:
+            figure.axes[0].plot([], [], "o", color="black", mfc="white", mew=2, label="best epoch")
+        named = figure.axes[0].get_legend_handles_labels()
+        figure.legend(*named, loc="lower center", ncols=5, columnspacing=1.4)
 
 
 def main() -> None:

@@ -10,17 +10,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `src` is found
 
-from src.figures.noise import plot_noise
+from src.figures import style
 from src.runs.statistics import compare
 
 SWEEPS, CONFIGURATIONS, SEEDS = 2000, 8, 3
-ACCURACY, NOISE = 0.98, 0.0015  # typical of the experiments here: 98 % and 0.15 points
+ACCURACY, DEVIATION = 0.98, 0.0009  # typical of the experiments here: 98 % and 0.09 points
 
 
 def simulate() -> tuple[np.ndarray, np.ndarray]:
     """The means of each sweep (sweeps, configurations), and the noise of its verdict (sweeps,)."""
     rng = np.random.default_rng(0)
-    values = rng.normal(ACCURACY, NOISE, (SWEEPS, CONFIGURATIONS, SEEDS))
+    values = rng.normal(ACCURACY, DEVIATION, (SWEEPS, CONFIGURATIONS, SEEDS))
     noise = []
     for sweep in values:
         verdict = compare({str(c): dict(enumerate(row)) for c, row in enumerate(sweep)})
@@ -29,6 +29,39 @@ def simulate() -> tuple[np.ndarray, np.ndarray]:
     return values.mean(axis=2), np.array(noise)
 
 
+def plot_noise(path: Path, means: np.ndarray, noise: np.ndarray) -> None:
+    """Left, twelve sweeps, the last of them a false alarm; right, how often there is one.
+
+    means: accuracies (sweeps, configurations); noise: how far behind the best a mean has to be
+    before the verdict calls the difference real (sweeps,).
+    """
+    points, limits = 100 * (means - np.mean(means)), 100 * noise
+    best, behind = points.max(axis=1), np.ptp(points, axis=1)
+    alarms = np.flatnonzero(behind > limits)
+    shown = [*np.flatnonzero(behind <= limits)[:11], alarms[0]]
+    title = f"Simulated: {CONFIGURATIONS} equal configurations, {SEEDS} seeds each, in many sweeps"
+    foot = f"spread of one configuration's runs: {100 * DEVIATION:g} points, as measured here"
+    with style.drawing(path, (9, 4.3), title, foot) as figure:
+        axes = style.place(figure, 0.6, 0.75, 5.0, 2.9)
+        for row, sweep in enumerate(shown):
+            reach = best[sweep] - limits[sweep]
+            axes.barh(row, limits[sweep], 0.7, reach, color="black", alpha=0.12)
+            for value in points[sweep]:
+                ink = "black" if value >= reach else style.COLOURS[1]
+                axes.plot(value, row, "o", ms=4.5, color=ink, clip_on=False)
+        axes.set(ylim=(11.6, -0.6), ylabel="sweep", xlabel="accuracy, points from the true one")
+        axes.set_yticks(range(12), range(1, 13))
+        axes.set_title("shaded: within the noise of the best; orange: a false alarm")
+        axes = style.place(figure, 6.3, 0.75, 2.55, 2.9)
+        counts, edges = np.histogram(behind, bins=30)
+        axes.stairs(counts, edges, fill=True, color=style.GREY)
+        axes.axvline(limits.mean(), color="black", lw=1.5, ls="--")
+        axes.set(xlabel="points from best to worst", ylabel="sweeps", ylim=(0, 1.1 * counts.max()))
+        share = f"{len(alarms) / len(points):.1%} of {len(points):,} sweeps"
+        axes.set_title(
+            f"{share} find a difference that is\nnot there (right of the dashed line)", size=9
+        )
+
+
 if __name__ == "__main__":
-    title = f"{CONFIGURATIONS} equal configurations, {SEEDS} seeds each: what noise looks like"
-    plot_noise(Path(__file__).parent / "figures" / "noise.png", title, *simulate())
+    plot_noise(Path(__file__).parent / "figures" / "noise.png", *simulate())

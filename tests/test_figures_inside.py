@@ -1,102 +1,102 @@
 """The figures of one network, and of its learning: do they show what is in it?"""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from matplotlib.text import Text
 from PIL import Image
 
-from src.digits.preprocessing import deskew
-from src.figures import inside, learning, style
+from src.digits.data import Data, split
+from src.figures import inside, learning
 from src.model import NeuralNetwork
+from src.runs.config import Config
+from src.runs.history import Run
+from tests.test_figures import all_texts, figures, legend_of, make_history
 
+__all__ = ["figures"]
 NAN = float("nan")
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def make_layers(count: int, **changes) -> list[dict]:
+def make_layers(count: int, epochs: int = 1, **changes) -> list[dict]:
     row = {"activation_std": 1.0, "gradient_std": 0.1, "gradient_ratio": 0.01, "dead_share": 0.1}
-    return [row | {"layer": number} | changes for number in range(1, count + 1)]
+    numbers = [(epoch, layer) for epoch in range(epochs + 1) for layer in range(1, count + 1)]
+    return [row | {"epoch": epoch, "layer": layer} | changes for epoch, layer in numbers]
 
 
-def make_history(epochs: int, layers: list[dict], **changes) -> list[dict]:
-    rows = []
-    for epoch in range(epochs + 1):
-        loss, accuracy = 2.3 / (epoch + 1), 1 - 0.9 / (epoch + 1)
-        row = {"epoch": float(epoch), "train_loss": loss, "train_accuracy": accuracy}
-        row |= {"validation_loss": loss, "validation_accuracy": accuracy, "layers": layers}
-        rows.append(row | changes)
-    return rows
+def make_run(hidden: tuple = (16,), epochs: int = 1, **changes) -> Run:
+    config = replace(Config(), hidden=hidden, epochs=epochs, validation_fraction=0.1)
+    network = NeuralNetwork(config.layer_sizes)
+    metrics = {"measured_training_images": 500, "training_images": 900}
+    history, layers = make_history(epochs), make_layers(len(hidden) + 1, epochs)
+    run = Run(config, network, history, layers, metrics, np.empty(0, bool))
+    return replace(run, **changes)
 
 
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures as they are saved, which name no NaN."""
-    saved = []
-    save = style.save
-
-    def watched(figure, path, *arguments):
-        saved.append(figure)
-        save(figure, path, *arguments)
-        with Image.open(path) as image:
-            assert image.width >= 400
-        texts = [text.get_text() for text in figure.findobj(Text)]
-        assert "nan" not in " ".join(texts).lower()
-
-    monkeypatch.setattr(style, "save", watched)
-    return saved
+NAMES = {"curves", "layers", "first_layer", "confusion", "mistakes"}
 
 
-@pytest.mark.parametrize("hidden", [[], [64, 8]])
-@pytest.mark.parametrize("initializer", ["he_uniform", "zeros"])
-def test_all_figures_of_a_run(digits, tmp_path, figures, hidden, initializer):
-    network = NeuralNetwork([784, *hidden, 10], initializer=initializer)
-    dead = {"activation_std": 0.0, "gradient_ratio": 0.0} if initializer == "zeros" else {}
-    history = make_history(1, make_layers(len(hidden) + 1, **dead))
-    images, labels = digits.test_images, digits.test_labels
-    inside.run_figures(tmp_path, network, history, images, images, labels, "test", 5000)
-    names = {"curves", "layers", "first_layer", "confusion", "mistakes"}
-    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.png" for name in names}
-    title = figures[0].get_suptitle()
-    assert title.startswith("-".join(map(str, [784, *hidden, 10])) + " after 1 epoch: ")
-    assert f"{history[-1]['validation_accuracy']:.2%}" in title
+@pytest.mark.parametrize("hidden", [(), (64, 8)])
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_all_figures_of_a_run(digits: Data, tmp_path, figures, hidden, suffix):
+    inside.draw_run(tmp_path, make_run(hidden), digits, suffix)
+    assert {path.name for path in tmp_path.glob("[!.]*")} == {f"{n}.{suffix}" for n in NAMES}
+    assert figures[0].get_suptitle().endswith("-10 after 1 epoch")
+    count = round(0.1 * len(digits.images))
+    assert f"of {count:,} validation images misread" in " ".join(all_texts(figures[3]))
 
 
-def test_all_figures_of_a_run_with_nothing_to_show(digits, tmp_path, figures):
-    history = make_history(1, make_layers(2), validation_loss=NAN, validation_accuracy=NAN)
-    none, network = digits.images[:0], NeuralNetwork([784, 4, 10])
-    inside.run_figures(tmp_path, network, history, none, none, digits.labels[:0], "test", 5000)
-    assert len(list(tmp_path.glob("*.png"))) == 5
-    assert "validation" not in figures[0].get_suptitle()
+def test_a_run_that_failed_or_learned_nothing_is_drawn_and_says_so(digits, tmp_path, figures):
+    failed = {
+        "measured_training_images": 500,
+        "training_images": 900,
+        "failed": "epoch 1: not finite",
+    }
+    dead = make_layers(2, 0, activation_std=0.0, gradient_ratio=0.0, dead_share=1.0)
+    inside.draw_run(
+        tmp_path, make_run(layers=dead, history=make_history(0), metrics=failed), digits
+    )
+    assert legend_of(figures[0])[-1] == "epoch 1: not finite"
+
+
+@pytest.mark.parametrize(("scored", "kind"), [(True, "test"), (False, "training")])
+def test_without_validation_images_others_are_looked_at_by_name(digits, tmp_path, scored, kind):
+    run = make_run()
+    run = replace(run, config=replace(run.config, validation_fraction=0.0))
+    run.metrics.update({"test_accuracy": 0.9} if scored else {})
+    images, labels, name = inside.look_at(run, digits)
+    rows, _ = split(len(digits.images), 0.0, run.config.split_seed)
+    expected = digits.test_images if scored else digits.images[rows[:500]]
+    assert name == kind and len(images) == len(labels)
+    np.testing.assert_array_equal(images, expected)
+
+
+def test_figures_of_an_earlier_run_do_not_stand_beside_a_new_one(digits, tmp_path, monkeypatch):
+    inside.draw_run(tmp_path, make_run(), digits)
+    (tmp_path / "mine.png").touch()
+    monkeypatch.setattr(inside, "plot_curves", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        inside.draw_run(tmp_path, make_run(), digits)
+    assert {path.name for path in tmp_path.glob("*.png")} == {"mine.png"}
 
 
 @pytest.mark.parametrize(("activation", "panels"), [("relu", 3), ("tanh", 2)])
-def test_only_relu_units_can_be_dead(tmp_path, figures, activation, panels):
-    history = make_history(4, make_layers(11))
-    inside.plot_layers(tmp_path / "layers.png", "784-10, layer by layer", history, activation)
-    assert figures[0].get_suptitle() == "784-10, layer by layer"
-    titles = [axes.get_title() for axes in figures[0].axes]
+def test_only_relu_units_can_be_silent(tmp_path, figures, activation, panels):
+    inside.plot_layers(tmp_path / "layers.png", "title", make_layers(11, 4), activation, 700)
+    titles = [axes.get_title().replace("\n", " ") for axes in figures[0].axes]
     assert len(titles) == panels
-    assert any("dead" in title for title in titles) == (activation == "relu")
-    assert [len(axes.lines) for axes in figures[0].axes[:-1]] == [10, 11][-panels + 1 :]
-    names = {text.get_text() for text in figures[0].axes[-1].texts}
-    assert names == {"output", *(f"layer {number}" for number in range(1, 11))}
-
-
-@pytest.mark.parametrize("share", [0.0, 0.013, 1.0])
-def test_the_dead_share_fills_its_axes_and_ends_in_percent(tmp_path, figures, share):
-    history = make_history(4, make_layers(3, dead_share=share))
-    inside.plot_layers(tmp_path / "layers.png", "title", history, "relu")
-    low, high = figures[0].axes[0].get_ylim()
-    assert low < 0 and max(share, 0.04) <= high <= max(0.05, 2.7 * share)
-    labels = [label.get_text() for label in figures[0].axes[0].get_yticklabels()]
-    assert len(set(labels)) == 5 and all(label.endswith("%") for label in labels)
+    assert ("hidden units silent for all of 700 images" in titles) == (activation == "relu")
+    assert [len(axes.lines) for axes in figures[0].axes] == [11, 11, 10][:panels]
+    assert legend_of(figures[0]) == [*(f"layer {number}" for number in range(1, 11)), "output"]
+    if activation == "relu":
+        np.testing.assert_allclose(figures[0].axes[2].lines[0].get_ydata(), [10] * 5)
 
 
 def test_confusion_counts_the_mistakes(tmp_path, figures):
     labels, answers = np.array([3, 3, 3, 8]), np.array([3, 5, 5, 8])
     inside.plot_confusion(tmp_path / "confusion.png", labels, answers, "validation")
     axes = figures[0].axes[0]
-    assert axes.get_title() == "2 of 4 validation images are misread"
+    assert axes.get_title() == "2 of 4 validation images misread"
     found = {text.get_text(): text.get_position() for text in axes.texts}
     assert found["2"] == (5, 3)  # answer 5, true digit 3
     assert found["33.3%"][1] == 3
@@ -108,18 +108,17 @@ def test_mistakes_are_the_surest_ones_first(digits, tmp_path, figures):
     probabilities[7, [0, 4]] = 0.1, 0.9
     probabilities[9, [0, 1]] = 0.3, 0.7
     path, images = tmp_path / "mistakes.png", digits.images[:40]
-    inside.plot_mistakes(path, images, labels, probabilities)
+    inside.plot_mistakes(path, images, labels, probabilities, "test")
     axes = figures[0].axes[0]
-    assert axes.get_title().startswith("The 2 most confident mistakes")
+    assert axes.get_title().startswith("The 2 surest of 2 mistakes on 40 test images")
     assert [text.get_text() for text in axes.texts] == ["0 → 4, 90.0%", "0 → 1, 70.0%"]
     sheet = np.ma.filled(axes.images[0].get_array(), np.nan)
     np.testing.assert_array_equal(sheet[:28, :28], images[7])
     np.testing.assert_array_equal(sheet[:28, 42:70], images[9])
-    inside.plot_mistakes(path, images, labels + 9, probabilities)
-    inside.plot_mistakes(path, images[:1], labels[:1] + 1, probabilities[:1])
-    inside.plot_mistakes(path, images[:1], labels[:1], probabilities[:1])
-    titles = [figure.axes[0].get_title().split(":")[0] for figure in figures[1:]]
-    assert titles == ["The 24 most confident mistakes", "The only mistake", "No mistakes"]
+    inside.plot_mistakes(path, images, labels + 9, probabilities, "test")
+    inside.plot_mistakes(path, images[:1], labels[:1], probabilities[:1], "test")
+    titles = [figure.axes[0].get_title().split(" on ")[0] for figure in figures[1:]]
+    assert titles == ["The 24 surest of 40 mistakes", "No mistakes"]
 
 
 def test_the_first_layer_shows_at_most_40_units_the_most_important_first(tmp_path, figures):
@@ -130,79 +129,40 @@ def test_the_first_layer_shows_at_most_40_units_the_most_important_first(tmp_pat
     network.weights[1][5] = 9
     inside.plot_first_layer(tmp_path / "first_layer.png", network)
     axes = figures[0].axes[0]
-    title = axes.get_title()
-    assert title.startswith("The 40 most important of 64 first-layer units")
-    assert title.endswith("each has its own scale")
+    assert axes.get_title().startswith("The 40 most important of 64 first-layer units")
+    assert "each has its own scale" in axes.get_title()
     sheet = np.ma.filled(axes.images[0].get_array(), np.nan)
     assert (list(sheet[0, :2]), list(sheet[0, 31:33])) == ([0, 1], [1, 0])
-
-
-@pytest.mark.parametrize("units", [1, 7, 32, 100])
-def test_the_sheet_of_units_leaves_little_blank(tmp_path, figures, units):
-    inside.plot_first_layer(tmp_path / "first_layer.png", NeuralNetwork([784, units, 10]))
-    sheet = np.ma.filled(figures[0].axes[0].images[0].get_array(), np.nan)
-    assert np.isnan(sheet).mean() < 0.45
-
-
-@pytest.mark.parametrize("names", [["affine"], ["shift", "affine", "elastic", "affine_elastic"]])
-def test_augmentations_repeat_nothing_and_say_their_strength(digits, tmp_path, figures, names):
-    digit = digits.images[:1]
-    for seen in (digit, deskew(digit)):
-        inside.plot_augmentations(tmp_path / "augmentation.png", digit, seen, 0.7, names)
-    rows = [label.get_text() for label in figures[0].axes[1].get_yticklabels()]
-    assert rows == [f"{name.replace('_', ' + ')}\nstrength 0.7" for name in names]
-    tiles = [[t.get_text() for t in figure.axes[0].get_xticklabels()] for figure in figures]
-    assert tiles == [["original"], ["original", "preprocessed"]]
 
 
 # ----------------------------------------------------------------------------------- learning
 
 
-@pytest.fixture
-def lesson(digits):
-    """A network, its snapshots, history, and twelve images with labels."""
-    network = NeuralNetwork([784, 16, 10])
-    snapshots = {epoch: network.parameters * (epoch + 1) for epoch in (0, 1, 2, 5, 10, 20)}
-    history = make_history(20, make_layers(2))
-    return network, snapshots, history, digits.images[:12], digits.labels[:12]
-
-
-def test_learning_shows_six_epochs_with_the_answers_of_each(tmp_path, figures, lesson):
-    network, snapshots, _, images, labels = lesson
-    before = network.parameters.copy()
-    snapshots[5] = 0 * before  # says 0 to everything
-    learning.plot_learning(tmp_path / "learning.png", *lesson)
-    columns = figures[0].axes[:-1]
+def test_learning_shows_epochs_with_images_whose_answers_change(digits, tmp_path, figures):
+    run = make_run(epochs=20)
+    for epoch in (0, 1, 2, 5, 10, 20):
+        network = NeuralNetwork(run.config.layer_sizes, seed=epoch)
+        run.snapshots[epoch] = network.parameters
+    before = run.network.parameters.copy()
+    inside.draw_run(tmp_path, run, digits)
+    np.testing.assert_array_equal(run.network.parameters, before)
+    (figure,) = (figure for figure in figures if "learns to read" in figure.get_suptitle())
+    columns = figure.axes[:-1]
     titles = [axes.get_title() for axes in columns[::2]]
     assert titles == ["before training", "epoch 1", "epoch 2", "epoch 5", "epoch 10", "epoch 20"]
-    for axes, epoch in zip(columns[1::2], snapshots):
-        network.parameters[...] = snapshots[epoch]
-        answers = network.predict(images.reshape(12, 784) / np.float32(255))
-        assert [text.get_text() for text in axes.texts] == [str(answer) for answer in answers]
-        for text, right in zip(axes.texts, answers == labels):
-            assert text.get_color() == style.colour(0 if right else 1)
-    dots = [line for line in figures[0].axes[-1].lines if line.get_marker() == "o"]
-    assert [float(dot.get_xdata()[0]) for dot in dots] == list(snapshots)
-    assert [text.get_text() for text in figures[0].axes[-1].texts][:2] == ["10.0%", "55.0%"]
+    answers = np.array([[text.get_text()[-1] for text in axes.texts] for axes in columns[1::2]])
+    assert answers.shape == (6, 12)
+    assert (answers[1:] != answers[1]).any(axis=0).all()  # each of the twelve changes
+    for axes in columns[1::2]:
+        for text in axes.texts:  # "9→5" is bold and wrong, a lone answer is right
+            assert ("→" in text.get_text()) == (text.get_weight() == "bold")
+    (dots,) = (line for line in figure.axes[-1].lines if line.get_marker() == "o")
+    assert list(dots.get_xdata()) == list(run.snapshots)
+    with Image.open(tmp_path / "learning.gif") as movie:
+        assert (movie.n_frames >= 6, movie.info["loop"]) == (True, 0)
 
 
-def test_learning_leaves_the_network_as_it_was(tmp_path, lesson):
-    before = lesson[0].parameters.copy()
-    learning.plot_learning(tmp_path / "learning.png", *lesson)
-    np.testing.assert_array_equal(lesson[0].parameters, before)
-
-
-def test_learning_moves(tmp_path, lesson):
-    network, snapshots, history, images, labels = lesson
-    history = make_history(20, [], validation_accuracy=NAN)
-    short = {epoch: snapshots[epoch] for epoch in (0, 1, 20)}
-    path = tmp_path / "learning.gif"
-    learning.animate_learning(path, network, short, history, images, labels)
-    assert path.stat().st_size < 2e6 / 21 * 3  # a run of 20 epochs stays under 2 MB
-    with Image.open(path) as movie:
-        assert (movie.n_frames, movie.info["loop"]) == (3, 0)
-        durations = []
-        for frame in range(3):
-            movie.seek(frame)
-            durations.append(movie.info["duration"])
-    assert durations == [500, 500, 3000]
+def test_where_no_answer_changes_twelve_images_are_shown_all_the_same(digits):
+    networks = dict.fromkeys((0, 1, 2), NeuralNetwork([784, 10]))
+    assert len(learning.twelve_that_change(networks, digits.images)) == 12
+    assert len(learning.twelve_that_change({0: networks[0]}, digits.images)) == 12

@@ -30,7 +30,7 @@ def draw_seeds(
     """The mean over the seeds (E,), which is returned, and a band from lowest to highest."""
     epochs, values = over_seeds(histories, name)
     mean = values.mean(axis=0)
-    text = f"{mean[-1]:.2f}%  {style.wrapped(label)}"
+    text = f"{mean[-1]:.2f}%  {style.wrapped(label, 20)}"
     marks: dict = {"marker": "o", "ms": 4, "clip_on": False} if len(epochs) < 4 else {}
     axes.plot(epochs, mean, color=look[0], ls=look[1], label=text, **marks)
     if len(values) > 1:
@@ -89,10 +89,10 @@ def plot_comparison(
     first = min(1, last - 1)  # before training there is nothing to compare; the axis says so
     found = {label: [history[first:] for history in found[label]] for label in found}
     height = max(3.35, 0.2 * len(looks))
-    panels = {f"{next(iter(images))}_accuracy": (0.65, 0.85, 3.1, height)}
+    panels = {f"{next(iter(images))}_accuracy": (0.65, 0.85, 2.9, height)}
     half = (height - 0.4) / 2
     for part, up in zip(images, (0.85 + height - half, 0.85)):
-        panels[f"{part}_loss"] = 4.35, up, 2.1, half
+        panels[f"{part}_loss"] = 4.1, up, 2.05, half
     with style.drawing(path, (9, height + 1.45), title, f"{about}. {foot}") as figure:
         for name, where in panels.items():
             axes, (part, quantity) = style.place(figure, *where), name.split("_")
@@ -103,7 +103,13 @@ def plot_comparison(
                 if label in found:
                     drawn.append(draw_seeds(axes, found[label], name, look, label))
                 else:
-                    axes.plot([], [], color=look[0], ls=look[1], label=f"no result: {label}")
+                    axes.plot(
+                        [],
+                        [],
+                        color=look[0],
+                        ls=look[1],
+                        label=style.wrapped(f"no result: {label}"),
+                    )
             more = f"{len(faint):,} more" if faint else ""
             crowd = LineCollection(lines, color=style.GREY, alpha=0.3, lw=0.5, label=more)
             axes.add_collection(crowd)
@@ -115,4 +121,4 @@ def plot_comparison(
             figure.axes[0].set_xlabel(f"epoch (before training: {before:.0f}% wrong)")
         if len(images) == 2:
             figure.axes[1].set_xlabel("")
-        style.legend(figure, 6.7, 0.85 + height)
+        style.legend(figure, 6.4, 0.85 + height)

@@ -55,11 +55,9 @@ def draw_experiment(
             plot_curves(folder / name, title, found[label], sample)
     if "answer" in paths and answer == "grid":  # of one configuration there is no answer yet
         answers.plot_grid(paths["answer"], question, results, verdict)
-    elif "answer" in paths and answer == "cost":
-        answers.plot_cost(paths["answer"], question, results, verdict, looks)
     elif "answer" in paths:
         in_table = len(named) == len(results.configs)
         rows = list(results.configs) if in_table else named
         answers.plot_ranking(paths["answer"], question, results, verdict, rows)
-    if "signal" in paths:
+    if signal:
         answers.plot_signal(paths["signal"], f"{question}: before training", signal)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from src.digits.augmentation import augment
 from src.digits.data import Data, split
 from src.digits.preprocessing import PREPROCESSING
 from src.figures import learning, style
@@ -18,7 +17,6 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
     """All figures of one run, finished or not, as files in `folder`; those of an earlier run go."""
     config, metrics = run.config, run.metrics
     names = ["curves", "layers", "first_layer", "confusion", "mistakes"]
-    names += ["augmentation"] * (config.augmentation != "none")
     names += ["learning"] * bool(run.snapshots)
     paths = {name: folder / f"{name}.{suffix}" for name in names}
     style.keep_only(folder, [])
@@ -37,10 +35,6 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
     probabilities = run.network.predict_probabilities(scale(seen))
     plot_confusion(paths["confusion"], labels, probabilities.argmax(axis=1), what)
     plot_mistakes(paths["mistakes"], images, labels, probabilities, what)
-    if "augmentation" in paths:
-        digit = data.images[[np.argmax(data.labels == 3)]]  # a three, or whatever comes first
-        kind, strength = config.augmentation, config.augmentation_strength
-        plot_augmentation(paths["augmentation"], digit, preprocess(digit), kind, strength)
     if run.snapshots:
         networks = {}
         for at, parameters in run.snapshots.items():
@@ -156,20 +150,3 @@ def plot_first_layer(path: Path, network: NeuralNetwork) -> None:
     with style.drawing(path, (max(6, width) + 0.2, height + 0.8)) as figure:
         axes = style.place(figure, 0.1, 0.1, max(6, width), height)
         learning.draw_units(axes, network, units, columns, title)
-
-
-def plot_augmentation(
-    path: Path, digit: np.ndarray, seen: np.ndarray, kind: str, strength: float
-) -> None:
-    """One digit (1, 28, 28) uint8, how preprocessing leaves it (`seen`), and distorted copies."""
-    rng, both = np.random.default_rng(0), not np.array_equal(digit, seen)
-    tiles = [scale(digit), *[scale(seen)] * both]
-    tiles += [augment(scale(seen), kind, strength, rng) for _ in range(8)]
-    names = ["original", *["preprocessed"] * both]
-    names.append(f"{kind.replace('_', ' + ')}, strength {strength:g}")
-    with style.drawing(path, (9, 1.75), "One digit, distorted anew each time it is seen") as figure:
-        axes = style.place(figure, 0.15, 0.35, 8.7, 0.87)
-        sheet = style.mosaic(np.reshape(tiles, (-1, 28, 28)), len(tiles))
-        style.draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=1)
-        axes.set_xticks([*(13.5, 44.5)[: 1 + both], 31 * (len(tiles) - 4)], names)
-        axes.tick_params(length=0)

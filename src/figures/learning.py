@@ -38,7 +38,8 @@ def draw_units(
 
 def twelve_that_change(networks: Networks, images: np.ndarray) -> np.ndarray:
     """Rows of the first twelve images whose answers change after epoch 1, else of any others."""
-    answers = np.array([networks[epoch].predict(scale(images)) for epoch in networks if epoch])
+    later = list(networks.values())[1:] or list(networks.values())
+    answers = np.array([network.predict(scale(images)) for network in later])
     still = (answers == answers[:1]).all(axis=0)
     return np.sort(np.argsort(still, kind="stable")[:12])
 

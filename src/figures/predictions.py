@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from src.figures.style import colour, draw_picture, save, short
+from src.figures.style import COLOURS, draw_picture, drawing, short
 
 PER_ROW = 6  # digits side by side
 MOST_ROWS = 12  # in one figure
@@ -28,8 +27,8 @@ def draw_page(
     draw_picture(axes, page, short(name, 40))
     for (left, top, right, bottom), answer in zip(boxes, answers):
         corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
-        axes.plot(*corners, color=colour(1), lw=1.2)
-        label = {"boxstyle": "square,pad=0.15", "color": colour(1)}
+        axes.plot(*corners, color=COLOURS[1], lw=1.2)
+        label = {"boxstyle": "square,pad=0.15", "color": COLOURS[1]}
         axes.text(left, top, str(answer), color="white", va="bottom", fontsize=9, bbox=label)
     axes.spines[:].set_visible(True)
 
@@ -48,7 +47,7 @@ def draw_probabilities(axes: Axes, probabilities: np.ndarray, columns: int) -> N
     for number, row in enumerate(probabilities):
         answer, second = np.argsort(-row, kind="stable")[:2]
         places = 12 * number + np.arange(10)
-        axes.bar(places, row, color=[colour(1 if digit == answer else 0) for digit in range(10)])
+        axes.bar(places, row, color=[COLOURS[digit == answer] for digit in range(10)])
         named = [answer, second] if row[second] >= 0.01 else [answer]
         text = ", ".join(f"{digit}: {row[digit]:.0%}" for digit in named)
         axes.text(12 * number + 4.5, 1.06, text, ha="center", fontsize=9)
@@ -65,18 +64,19 @@ def plot_predictions(path: Path, pictures: list[Picture], total: int) -> None:
     """Each of the pictures, of `total` that there were, and what the network saw of each digit."""
     rows = [rows_needed(len(boxes)) for _, _, boxes, _, _ in pictures]
     columns = min(PER_ROW, max(2, *(len(boxes) for _, _, boxes, _, _ in pictures), 0))
-    figure = Figure((4 + 1.6 * columns, 0.5 + 2.5 * sum(rows)), layout="constrained")
     ratios = {"width_ratios": [3.6, 1.6 * columns], "height_ratios": [1.1, 1] * sum(rows)}
-    grid = figure.add_gridspec(2 * sum(rows), 2, **ratios)
-    first = 0
-    for (name, page, boxes, seen, probabilities), count in zip(pictures, rows):
-        axes = figure.add_subplot(grid[first : first + 2 * count, 0])
-        draw_page(axes, name, page, boxes, probabilities.argmax(axis=1).tolist())
-        for start in range(0, len(boxes), PER_ROW):
-            part = slice(start, start + PER_ROW)
-            upper, lower = (figure.add_subplot(grid[first + below, 1]) for below in (0, 1))
-            draw_seen(upper, seen[part], columns)
-            draw_probabilities(lower, probabilities[part], columns)
-            first += 2
     more = f" (the first {len(pictures)} of {total:,} pictures)" if total > len(pictures) else ""
-    save(figure, path, f"Pictures, what the network saw, and how sure it is{more}")
+    title = f"Pictures, what the network saw, and how sure it is{more}"
+    size = 4 + 1.6 * columns, 0.5 + 2.5 * sum(rows)
+    with drawing(path, size, title, layout="constrained") as figure:
+        grid = figure.add_gridspec(2 * sum(rows), 2, **ratios)
+        first = 0
+        for (name, page, boxes, seen, probabilities), count in zip(pictures, rows):
+            axes = figure.add_subplot(grid[first : first + 2 * count, 0])
+            draw_page(axes, name, page, boxes, probabilities.argmax(axis=1).tolist())
+            for start in range(0, len(boxes), PER_ROW):
+                part = slice(start, start + PER_ROW)
+                upper, lower = (figure.add_subplot(grid[first + below, 1]) for below in (0, 1))
+                draw_seen(upper, seen[part], columns)
+                draw_probabilities(lower, probabilities[part], columns)
+                first += 2

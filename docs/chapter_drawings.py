@@ -1,0 +1,113 @@
+"""Draw figures of docs/how-it-works.md: the data, steps on a parabola, overfitting, distortions.
+
+python docs/chapter_drawings.py     # docs/figures/mnist, step_sizes, overfitting, augmentation
+"""
+
+import sys
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `train` and `src` are found
+
+from src.digits.augmentation import augment
+from src.digits.data import EMBEDDED, Data, load_data
+from src.digits.preprocessing import PREPROCESSING
+from src.figures import style
+from src.runs.config import Config
+from src.utils import scale
+from train import train
+
+FIGURES = Path(__file__).parent / "figures"
+
+
+def draw_mnist(data: Data) -> None:
+    """A hundred training images, ten of each digit."""
+    rows = np.concatenate([np.flatnonzero(data.labels == digit)[:10] for digit in range(10)])
+    title = "MNIST: the first ten training images of each digit"
+    with style.drawing(FIGURES / "mnist.png", (5.6, 5.7), title) as figure:
+        axes = style.place(figure, 0.4, 0.1, 5.1, 5.1)
+        sheet = style.mosaic(data.images[rows], 10)
+        style.draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=255)
+        axes.set_yticks([31 * digit + 13.5 for digit in range(10)], range(10))
+        axes.tick_params(length=0)
+
+
+def draw_step_sizes() -> None:
+    """Gradient descent on loss = d^2 / 2, whose curvature is 1, with three learning rates."""
+    rates = {0.3: "0.3 / c: every step falls short", 1.8: "1.8 / c: beyond, yet nearer each time"}
+    rates[2.1] = "2.1 / c: further away each time"
+    parabola = np.linspace(-2.1, 2.1, 101)
+    for suffix in ("png", "svg"):
+        path, title = FIGURES / f"step_sizes.{suffix}", "Steps on a parabola with curvature c"
+        with style.drawing(path, (9, 3.0), title) as figure:
+            for number, (rate, what) in enumerate(rates.items()):
+                axes = style.place(figure, 0.65 + 2.85 * number, 0.55, 2.45, 1.8)
+                distance = -1.4 * (1 - rate) ** np.arange(5)
+                axes.plot(parabola, parabola**2 / 2, color=style.GREY)
+                axes.plot(distance, distance**2 / 2, "o", color="black", ms=5, zorder=3)
+                for start, end in pairwise(distance):
+                    arrow = {"arrowstyle": "->", "color": style.COLOURS[1], "lw": 1.4}
+                    at = (end, end**2 / 2), (start, start**2 / 2)
+                    axes.annotate("", *at, arrowprops=arrow)
+                axes.annotate("start", (distance[0], 0.98), (-8, 6), textcoords="offset points")
+                axes.set(title=what, xlabel="distance d from the minimum", ylim=(-0.15, 2.3))
+            figure.axes[0].set_ylabel("loss")
+
+
+def draw_overfitting(data: Data) -> None:
+    """Loss and wrong answers of a network that learns 2,000 images by heart."""
+    some = replace(data, images=data.images[:8000], labels=data.labels[:8000])
+    config = Config(hidden=(256, 128), epochs=60, learning_rate=0.05, validation_fraction=0.75)
+    _, history = train(config, some)
+    columns = {name: np.array([row[name] for row in history]) for name in history[0]}
+    lowest = int(columns["validation_loss"].argmin())
+    title = "784-256-128-10 memorises 2,000 training images"
+    with style.drawing(FIGURES / "overfitting.png", (9, 3.4), title) as figure:
+        for left, name in ((0.7, "accuracy"), (3.85, "loss")):
+            axes = style.place(figure, left, 0.55, 2.55, 2.2)
+            for part, dashes in (("validation", "-"), ("train", "--")):
+                values = columns[f"{part}_{name}"]
+                values = 100 * (1 - values) if name == "accuracy" else values
+                kind = "2,000 training images" if part == "train" else "6,000 validation images"
+                axes.plot(values, dashes, color=style.COLOURS[0], label=kind)
+            mark = columns["validation_loss"][lowest] if name == "loss" else None
+            if mark:
+                axes.plot(lowest, mark, "o", color="black", ms=5)
+                axes.annotate("lowest", (lowest, mark), (0, 8), textcoords="offset points")
+            axes.set(ylim=(0, 20) if name == "accuracy" else (0, 0.7))
+            axes.set_title("wrong answers, %" if name == "accuracy" else "loss")
+            style.whole_axis(axes, 0, config.epochs)
+        style.legend(figure, 6.65, 2.7)
+
+
+def draw_augmentation(data: Data) -> None:
+    """A digit as it is, preprocessed in two ways, and eight copies for each kind of distortion."""
+    digit, rng = data.images[[np.argmax(data.labels == 3)]], np.random.default_rng(0)
+    kinds = {"shift": "shift", "affine": "affine", "elastic": "elastic"}
+    kinds["affine_elastic"] = "affine\n+ elastic"
+    seen = {"as it is": digit, "deskewed": PREPROCESSING["deskew"](digit)}
+    seen["a standard size"] = PREPROCESSING["normalise"](digit)
+    title = "One digit, preprocessed (left), then distorted anew each time it is trained on"
+    with style.drawing(FIGURES / "augmentation.png", (9, 4.0), title) as figure:
+        for number, (name, image) in enumerate(seen.items()):
+            axes = style.place(figure, 0.2, 2.55 - 1.15 * number, 0.85, 0.85)
+            style.draw_picture(axes, image[0], "", cmap="gray_r", vmin=0, vmax=255)
+            axes.set_xlabel(name)
+        for number, (kind, name) in enumerate(kinds.items()):
+            axes = style.place(figure, 2.4, 2.62 - 0.83 * number, 6.5, 0.78)
+            start = scale(np.repeat(seen["a standard size"], 8, axis=0))[:, None]
+            copies = [augment(each, kind, 1.0, rng).reshape(28, 28) for each in start]
+            style.draw_picture(axes, style.mosaic(copies, 8, down=28), "", cmap="gray_r", vmin=0)
+            axes.set_yticks([13.5], [name])
+            axes.tick_params(length=0)
+
+
+if __name__ == "__main__":
+    mnist = load_data(EMBEDDED)
+    draw_mnist(mnist)
+    draw_step_sizes()
+    draw_overfitting(mnist)
+    draw_augmentation(mnist)
