@@ -5,6 +5,9 @@ Shapes, for a batch of N images through a layer with D_in inputs and D_out units
     a (N, D_in)    W (D_in, D_out)    b (D_out,)    z = a W + b (N, D_out)    next a = f(z)
 
 The last layer has no f: its z are the logits. Labels, losses and learning rates are not known here.
+
+A batch may be narrower than the first layer: utils.batches leaves out the first pixels if they are
+blank in all of its images. Such a column of zeros would add nothing to z, and its row of dW is 0.
 """
 
 from itertools import pairwise
@@ -67,7 +70,7 @@ class NeuralNetwork:
         activate, _ = ACTIVATIONS[self.activation]
         a, cache = x, []
         for weights, biases in zip(self.weights[:-1], self.biases[:-1]):
-            z = a @ weights  # (N, D_in) @ (D_in, D_out) = (N, D_out)
+            z = a @ weights[-a.shape[1] :]  # (N, D_in) @ (D_in, D_out) = (N, D_out)
             z += biases
             keep = None
             if dropout and rng:
@@ -77,7 +80,7 @@ class NeuralNetwork:
             if keep is not None:
                 a *= keep
         cache.append((a, None, None))
-        return a @ self.weights[-1] + self.biases[-1], cache
+        return a @ self.weights[-1][-a.shape[1] :] + self.biases[-1], cache
 
     def backward(
         self, d_logits: np.ndarray, cache: list[tuple], out: np.ndarray | None = None
@@ -91,7 +94,8 @@ class NeuralNetwork:
             dL/da_ni = sum_j dz_nj W_ij     so   da = dz W^T       (N, D_out) @ (D_out, D_in)
 
         a is f(z) of the layer before, so that layer's dz = da * f'(z), element by element, and the
-        same three lines serve again. `out` (P,), if given, is overwritten, not allocated anew.
+        same three lines serve again. `out` (P,), if given, is overwritten, not allocated anew. For
+        a narrower batch the gradient is shorter: it begins at the first pixel that is there.
         """
         _, derivative = ACTIVATIONS[self.activation]
         gradient = np.empty_like(self.parameters) if out is None else out
@@ -99,7 +103,7 @@ class NeuralNetwork:
         dz = d_logits
         for layer in reversed(range(len(self.weights))):
             a, _, _ = cache[layer]
-            np.matmul(a.T, dz, out=d_weights[layer])
+            np.matmul(a.T, dz, out=d_weights[layer][-a.shape[1] :])
             dz.sum(axis=0, out=d_biases[layer])
             if layer > 0:  # the first layer's da is not needed
                 _, z, keep = cache[layer - 1]
@@ -107,7 +111,8 @@ class NeuralNetwork:
                 dz *= derivative(z)
                 if keep is not None:
                     dz *= keep
-        return gradient
+        blank = self.layer_sizes[0] - a.shape[1]  # a is x again
+        return gradient[blank * self.layer_sizes[1] :]
 
     def predict_probabilities(self, x: np.ndarray) -> np.ndarray:
         """x (N, D), pixels in [0, 1], to probabilities (N, K). Raises ValueError, as predict."""

@@ -21,7 +21,7 @@ def sgd_step(
     learning_rate: float,
     config: Any,
 ) -> None:
-    """One step of stochastic gradient descent on the parameters p, with g and v, each (P,).
+    """One step of stochastic gradient descent: parameters p, gradient g and velocity v, each (P,).
 
         decay     g <- g + weight_decay p, where p is a weight    (Krogh & Hertz, 1992)
         plain     p <- p - lr g
@@ -33,9 +33,12 @@ def sgd_step(
 
     Nesterov's gradient belongs to the point where the velocity is about to lead. Written as above,
     p is that look-ahead point (Bengio et al., 2013), and v the part of the velocity that is left.
-    p and v are updated in place; g holds lr g afterwards.
+    p and v are updated in place; g holds lr g afterwards. Where g is shorter than p, its beginning
+    is left out because it is 0 (see model.py).
     """
     p, g, v = network.parameters, gradient, velocity
+    if len(g) < len(p) and (config.weight_decay or config.momentum):  # these move every weight
+        g = np.concatenate([np.zeros(len(p) - len(g), g.dtype), g])
     if config.weight_decay:
         weights = slice(network.weight_count)  # they come before the biases
         g[weights] += config.weight_decay * p[weights]
@@ -53,7 +56,7 @@ def sgd_step(
         v -= g
         p += v
     else:
-        p -= g
+        p[-len(g) :] -= g
 
 
 def constant(progress: float) -> float:
