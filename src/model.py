@@ -5,9 +5,8 @@ Shapes, for a batch of N images through a layer with D_in inputs and D_out units
     a (N, D_in)    W (D_in, D_out)    b (D_out,)    z = a W + b (N, D_out)    next a = f(z)
 
 The last layer has no f: its z are the logits. Labels, losses and learning rates are not known here.
-
-A batch may be narrower than the first layer: utils.batches leaves out the first pixels if they are
-blank in all of its images. Such a column of zeros would add nothing to z, and its row of dW is 0.
+A batch may be narrower than the first layer: utils.batches leaves out the first pixels where they
+are blank in all its images. A column of zeros would add nothing to z, and its row of dW is 0.
 """
 
 from itertools import pairwise
@@ -111,24 +110,19 @@ class NeuralNetwork:
                 dz *= derivative(z)
                 if keep is not None:
                     dz *= keep
-        blank = self.layer_sizes[0] - a.shape[1]  # a is x again
-        return gradient[blank * self.layer_sizes[1] :]
+        return gradient[(self.layer_sizes[0] - a.shape[1]) * self.layer_sizes[1] :]  # a is x
 
     def predict_probabilities(self, x: np.ndarray) -> np.ndarray:
-        """x (N, D), pixels in [0, 1], to probabilities (N, K). Raises ValueError, as predict."""
-        return softmax(self.checked_logits(x))
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """x (N, D), pixels in [0, 1], to the most probable class of each row (N,)."""
-        return self.checked_logits(x).argmax(axis=1)
-
-    def checked_logits(self, x: np.ndarray) -> np.ndarray:
-        """The logits of x. Raises ValueError for another shape, integers and values above 1."""
+        """x (N, D), pixels in [0, 1], to probabilities (N, K). Raises ValueError for other x."""
         if x.ndim != 2 or x.shape[1] != self.layer_sizes[0]:
             raise ValueError(f"x has shape {x.shape}, not (N, {self.layer_sizes[0]})")
         if x.dtype.kind != "f" or (x > 1).any():
             raise ValueError("x is not floats in [0, 1]: utils.scale makes them of pixels 0-255")
-        return self.forward(x)[0]
+        return softmax(self.forward(x)[0])
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """x (N, D), pixels in [0, 1], to the most probable class of each row (N,)."""
+        return self.predict_probabilities(x).argmax(axis=1)
 
 
 def count_parameters(layer_sizes: list[int]) -> int:

@@ -1,4 +1,4 @@
-"""Small tools around the network: pixels to numbers, batches, one-hot vectors, and the score."""
+"""Small tools around the network: pixels to numbers, batches, and the score."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -14,11 +14,7 @@ BLOCK = 2048  # images that are augmented at once
 
 
 def scale(images: np.ndarray, dtype: type = np.float32) -> np.ndarray:
-    """Divide by 255: images of any shape (N, ...), pixels 0-255, to rows (N, D) in [0, 1].
-
-    Unscaled pixels make the first pre-activations, and with them the gradient, a hundred times too
-    large.
-    """
+    """Images (N, ...), pixels 0-255, to rows (N, D) in [0, 1], which keep the gradient small."""
     x: np.ndarray = images.reshape(len(images), math.prod(images.shape[1:])).astype(dtype)
     x *= dtype(1 / 255)
     return x
@@ -34,32 +30,27 @@ def batches(
     """One epoch: every row once, in a new random order, the last batch smaller if need be.
 
     images: (N, ...), pixels 0-255; labels: (N,). Yields x (B, D) in [0, 1] and labels (B,), without
-    the first pixels if they are blank in all of x. `transform` (augmentation) takes and returns
-    such an x, of several batches at once, because it works on groups of images, and a group should
-    not end up in one batch; it is called by a thread, while the batches before are used.
+    the first pixels where they are blank in all of x. `transform` (augmentation) takes and returns
+    an x of several batches, because it works on groups of images, which should not end up in one
+    batch; a thread calls it, while the batches before are in use.
     """
     images = images.reshape(len(images), math.prod(images.shape[1:]))  # one image a row
     order = rng.permutation(len(images))
     block_size = batch_size * (max(1, BLOCK // batch_size) if transform else 1)
     blocks = (order[start : start + block_size] for start in range(0, len(order), block_size))
+    ready: Iterator = ((rows, images.take(rows, axis=0)) for rows in blocks)
     if transform:
-        ready = ahead((transform(scale(images.take(rows, axis=0))), rows) for rows in blocks)
-    else:
-        ready = ((images.take(rows, axis=0), rows) for rows in blocks)  # as images[rows], faster
-    for block, rows in ready:
+        ready = ahead((rows, transform(scale(block))) for rows, block in ready)
+    for rows, block in ready:
         for start in range(0, len(rows), batch_size):
-            end = start + batch_size
-            x = block[start:end]
+            x = block[start : start + batch_size]
             x = x[:, x.any(axis=0).argmax() :]  # from the first pixel that is not blank
-            yield x if transform else scale(x), labels[rows[start:end]]
+            yield x if transform else scale(x), labels[rows[start : start + batch_size]]
 
 
 def ahead(items: Iterator) -> Iterator:
-    """The same items, each made by a thread while the one before is in use: two cores at work.
-
-    An exception comes out here, and the thread ends with the iteration.
-    """
-    with ThreadPoolExecutor(1) as thread:
+    """The same items (not None), each made by a thread while the one before is in use."""
+    with ThreadPoolExecutor(1) as thread:  # it hands exceptions on, and ends with the iteration
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:
             coming = thread.submit(next, items, None)
@@ -67,9 +58,9 @@ def ahead(items: Iterator) -> Iterator:
 
 
 def sort_pixels(images: np.ndarray) -> np.ndarray:
-    """Put pixels that seldom carry ink first in all images (N, ...), in place. Returns the order.
+    """Put pixels that are blank in most images (N, ...) first, in place. Returns the order.
 
-    Blank pixels need no arithmetic: in this order, batches finds many of them at the beginning.
+    Blank pixels need no arithmetic: so many of them are at the beginning, for batches to omit.
     """
     parts = np.array_split(images.reshape(len(images), -1), 1 + len(images) // 1000)
     order = np.argsort(sum(np.count_nonzero(part, axis=0) for part in parts), kind="stable")
@@ -87,11 +78,6 @@ def sorted_rows(network: NeuralNetwork, order: np.ndarray | slice) -> Iterator[N
         yield
     finally:
         weights[order] = weights.copy()
-
-
-def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
-    """The share of predictions (N,) that equal the labels (N,), in [0, 1]."""
-    return float(np.mean(predictions == labels))
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int = 10) -> np.ndarray:
