@@ -29,7 +29,7 @@ from src.digits.data import ROOT
 from src.digits.formats import read_table
 from src.digits.preprocessing import PREPROCESSING
 from src.reading.saved import DEFAULT_MODEL, Model, load_models, mean_probabilities
-from src.utils import accuracy, confusion_matrix
+from src.utils import confusion_matrix
 
 TABLES = (".csv", ".csv.gz", ".zip")
 SURE = 0.8  # below it the next likely digit is named as well
@@ -47,7 +47,7 @@ def predict_table(models: list[Model], path: Path, out: Path | None) -> None:
             table.to_csv(temporary, index=False, lineterminator="\n")
         print(f"saved the answers to {len(answers):,} images in {out}")
     if labels is not None:
-        print(f"accuracy {accuracy(answers, labels):.2%}; row: true digit, column: answer")
+        print(f"accuracy {np.mean(answers == labels):.2%}; row: true digit, column: answer")
         print(pd.DataFrame(confusion_matrix(labels, answers)).to_string())
 
 

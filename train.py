@@ -44,7 +44,7 @@ from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
 from src.runs.config import Config, add_flags, given_flags
 from src.runs.history import Diverged, Recorder
-from src.utils import batches
+from src.utils import batches, sort_pixels, sorted_rows
 
 
 @np.errstate(all="ignore")  # what overflows is noticed by the recorder, and told in plain words
@@ -61,7 +61,7 @@ def train(
     network = network or NeuralNetwork(
         config.layer_sizes, config.activation, config.initializer, config.seed
     )
-    gradient = np.empty_like(network.parameters)
+    space = np.empty_like(network.parameters)  # for the gradient of each step
     velocity = np.zeros_like(network.parameters)
     # A stream for each purpose: two configs that differ in dropout still see the same batches.
     shuffle_rng, augment_rng, dropout_rng = (
@@ -71,16 +71,19 @@ def train(
     if config.augmentation != "none":
         strength = config.augmentation_strength
         distort = partial(augment, name=config.augmentation, strength=strength, rng=augment_rng)
+    # Blank pixels need no arithmetic; distortions, though, need the pixels in their natural order.
+    order = slice(None) if distort else sort_pixels(images)
     rates = learning_rates(config, math.ceil(len(images) / config.batch_size))
 
     record.measure(network)
     try:
         for _ in range(config.epochs):
-            for x, y in batches(images, labels, config.batch_size, shuffle_rng, distort):
-                logits, cache = network.forward(x, config.dropout, dropout_rng)
-                _, d_logits = cross_entropy(logits, y, config.label_smoothing)
-                network.backward(d_logits, cache, out=gradient)
-                sgd_step(network, gradient, velocity, next(rates), config)
+            with sorted_rows(network, order):
+                for x, y in batches(images, labels, config.batch_size, shuffle_rng, distort):
+                    logits, cache = network.forward(x, config.dropout, dropout_rng)
+                    _, d_logits = cross_entropy(logits, y, config.label_smoothing)
+                    gradient = network.backward(d_logits, cache, out=space)
+                    sgd_step(network, gradient, velocity, next(rates), config)
             record.measure(network)
             if record.enough():
                 break

@@ -60,19 +60,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def softmax_backward(d_probabilities: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Carry a gradient back through softmax: dL/dp (N, K) and p (N, K) to dL/dlogits (N, K).
-
-    The Jacobian of softmax is dp_j/dlogit_k = p_j (1[j = k] - p_k). Multiplied with dL/dp:
-
-        dL/dlogit_k = sum_j dL/dp_j p_j (1[j = k] - p_k) = p_k (dL/dp_k - sum_j dL/dp_j p_j)
-
-    Training does not come this way; losses.py shows what happens when it meets cross-entropy.
-    """
-    weighted_sum = (d_probabilities * probabilities).sum(axis=1, keepdims=True)
-    return probabilities * (d_probabilities - weighted_sum)
-
-
 ACTIVATIONS = {
     "relu": (relu, relu_derivative),
     "leaky_relu": (leaky_relu, leaky_relu_derivative),

@@ -5,6 +5,8 @@ Shapes, for a batch of N images through a layer with D_in inputs and D_out units
     a (N, D_in)    W (D_in, D_out)    b (D_out,)    z = a W + b (N, D_out)    next a = f(z)
 
 The last layer has no f: its z are the logits. Labels, losses and learning rates are not known here.
+A batch may be narrower than the first layer: utils.batches leaves out the first pixels where they
+are blank in all its images. A column of zeros would add nothing to z, and its row of dW is 0.
 """
 
 from itertools import pairwise
@@ -67,7 +69,7 @@ class NeuralNetwork:
         activate, _ = ACTIVATIONS[self.activation]
         a, cache = x, []
         for weights, biases in zip(self.weights[:-1], self.biases[:-1]):
-            z = a @ weights  # (N, D_in) @ (D_in, D_out) = (N, D_out)
+            z = a @ weights[-a.shape[1] :]  # (N, D_in) @ (D_in, D_out) = (N, D_out)
             z += biases
             keep = None
             if dropout and rng:
@@ -77,7 +79,7 @@ class NeuralNetwork:
             if keep is not None:
                 a *= keep
         cache.append((a, None, None))
-        return a @ self.weights[-1] + self.biases[-1], cache
+        return a @ self.weights[-1][-a.shape[1] :] + self.biases[-1], cache
 
     def backward(
         self, d_logits: np.ndarray, cache: list[tuple], out: np.ndarray | None = None
@@ -91,7 +93,8 @@ class NeuralNetwork:
             dL/da_ni = sum_j dz_nj W_ij     so   da = dz W^T       (N, D_out) @ (D_out, D_in)
 
         a is f(z) of the layer before, so that layer's dz = da * f'(z), element by element, and the
-        same three lines serve again. `out` (P,), if given, is overwritten, not allocated anew.
+        same three lines serve again. `out` (P,), if given, is overwritten, not allocated anew. For
+        a narrower batch the gradient is shorter: it begins at the first pixel that is there.
         """
         _, derivative = ACTIVATIONS[self.activation]
         gradient = np.empty_like(self.parameters) if out is None else out
@@ -99,7 +102,7 @@ class NeuralNetwork:
         dz = d_logits
         for layer in reversed(range(len(self.weights))):
             a, _, _ = cache[layer]
-            np.matmul(a.T, dz, out=d_weights[layer])
+            np.matmul(a.T, dz, out=d_weights[layer][-a.shape[1] :])
             dz.sum(axis=0, out=d_biases[layer])
             if layer > 0:  # the first layer's da is not needed
                 _, z, keep = cache[layer - 1]
@@ -107,23 +110,19 @@ class NeuralNetwork:
                 dz *= derivative(z)
                 if keep is not None:
                     dz *= keep
-        return gradient
+        return gradient[(self.layer_sizes[0] - a.shape[1]) * self.layer_sizes[1] :]  # a is x
 
     def predict_probabilities(self, x: np.ndarray) -> np.ndarray:
-        """x (N, D), pixels in [0, 1], to probabilities (N, K). Raises ValueError, as predict."""
-        return softmax(self.checked_logits(x))
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """x (N, D), pixels in [0, 1], to the most probable class of each row (N,)."""
-        return self.checked_logits(x).argmax(axis=1)
-
-    def checked_logits(self, x: np.ndarray) -> np.ndarray:
-        """The logits of x. Raises ValueError for another shape, integers and values above 1."""
+        """x (N, D), pixels in [0, 1], to probabilities (N, K). Raises ValueError for other x."""
         if x.ndim != 2 or x.shape[1] != self.layer_sizes[0]:
             raise ValueError(f"x has shape {x.shape}, not (N, {self.layer_sizes[0]})")
         if x.dtype.kind != "f" or (x > 1).any():
             raise ValueError("x is not floats in [0, 1]: utils.scale makes them of pixels 0-255")
-        return self.forward(x)[0]
+        return softmax(self.forward(x)[0])
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """x (N, D), pixels in [0, 1], to the most probable class of each row (N,)."""
+        return self.predict_probabilities(x).argmax(axis=1)
 
 
 def count_parameters(layer_sizes: list[int]) -> int:

@@ -8,23 +8,19 @@ import numpy as np
 
 from src.model import NeuralNetwork
 
-# While a pixel is blank, or a unit dead, the gradient is 0 and the velocity fades, below 1e-38 in
-# the end: numbers that many processors handle a hundred times slower. Adding this and taking it
-# away again rounds v to multiples of 1e-37, so that it never gets there. A v of 0 stays 0.
+# While a unit is dead its gradient is 0, and its velocity fades, in the end below 1e-38: numbers
+# that many processors handle a hundred times slower. Adding this and taking it away again rounds v
+# to multiples of 1e-37, so that it never gets there. A v of 0 stays 0.
 TINY = 1e-30
 
 
 def sgd_step(
-    network: NeuralNetwork,
-    gradient: np.ndarray,
-    velocity: np.ndarray,
-    learning_rate: float,
-    config: Any,
+    network: NeuralNetwork, gradient: np.ndarray, velocity: np.ndarray, rate: float, config: Any
 ) -> None:
-    """One step of stochastic gradient descent on the parameters p, with g and v, each (P,).
+    """One step of stochastic gradient descent: parameters p, gradient g and velocity v, each (P,).
 
         decay     g <- g + weight_decay p, where p is a weight    (Krogh & Hertz, 1992)
-        plain     p <- p - lr g
+        plain     p <- p - lr g                                   lr is `rate`
         momentum  v <- mu v - lr g;    p <- p + v                 (Polyak, 1964)
         nesterov  v <- mu (v - lr g);  p <- p + v - lr g          (Nesterov, 1983)
 
@@ -33,27 +29,31 @@ def sgd_step(
 
     Nesterov's gradient belongs to the point where the velocity is about to lead. Written as above,
     p is that look-ahead point (Bengio et al., 2013), and v the part of the velocity that is left.
-    p and v are updated in place; g holds lr g afterwards.
+    p and v are updated in place. A g shorter than p is its end; the rest is 0 (see model.py).
     """
     p, g, v = network.parameters, gradient, velocity
+    if not (config.weight_decay or config.momentum):
+        p = p[-len(g) :]
+    elif len(g) < len(p):  # the weights of blank pixels move all the same
+        g = np.concatenate([np.zeros(len(p) - len(g), g.dtype), g])
     if config.weight_decay:
-        weights = slice(network.weight_count)  # they come before the biases
+        weights = slice(network.weight_count)
         g[weights] += config.weight_decay * p[weights]
-    g *= learning_rate
-    if config.momentum:
-        v += TINY
-        v -= TINY
+    g *= rate
+    if not config.momentum:
+        p -= g
+        return
+    v += TINY
+    v -= TINY
     if config.nesterov:
         v -= g
         v *= config.momentum
         p += v
         p -= g
-    elif config.momentum:
+    else:
         v *= config.momentum
         v -= g
         p += v
-    else:
-        p -= g
 
 
 def constant(progress: float) -> float:
@@ -83,9 +83,7 @@ def learning_rates(config: Any, steps_per_epoch: int) -> Iterator[float]:
     """
     steps = config.epochs * steps_per_epoch
     warmup = round(config.warmup_epochs * steps_per_epoch)
-    for i in range(steps):
-        if i < warmup:
-            yield config.learning_rate * (i + 1) / warmup
-        else:
-            progress = (i - warmup) / (steps - warmup)
-            yield config.learning_rate * SCHEDULES[config.schedule](progress)
+    for i in range(min(warmup, steps)):
+        yield config.learning_rate * (i + 1) / warmup
+    for i in range(steps - warmup):
+        yield config.learning_rate * SCHEDULES[config.schedule](i / (steps - warmup))

@@ -1,7 +1,9 @@
-"""Small tools around the network: pixels to numbers, batches, one-hot vectors, and the score."""
+"""Small tools around the network: pixels to numbers, batches, and the score."""
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -12,19 +14,10 @@ BLOCK = 2048  # images that are augmented at once
 
 
 def scale(images: np.ndarray, dtype: type = np.float32) -> np.ndarray:
-    """Divide by 255: images of any shape (N, ...), pixels 0-255, to rows (N, D) in [0, 1].
-
-    Unscaled pixels make the first pre-activations, and with them the gradient, a hundred times too
-    large.
-    """
+    """Images (N, ...), pixels 0-255, to rows (N, D) in [0, 1], which keep the gradient small."""
     x: np.ndarray = images.reshape(len(images), math.prod(images.shape[1:])).astype(dtype)
     x *= dtype(1 / 255)
     return x
-
-
-def one_hot(labels: np.ndarray, classes: int = 10, dtype: type = np.float32) -> np.ndarray:
-    """labels (N,) of integers 0..classes-1 to (N, classes): 1 in the label's column, else 0."""
-    return np.eye(classes, dtype=dtype)[labels]
 
 
 def batches(
@@ -33,29 +26,58 @@ def batches(
     batch_size: int,
     rng: np.random.Generator,
     transform: Callable[[np.ndarray], np.ndarray] | None = None,
-    dtype: type = np.float32,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """One epoch: every row once, in a new random order, the last batch smaller if need be.
 
-    images: (N, ...) uint8; labels: (N,). Yields x (B, D) in [0, 1] and labels (B,). `transform`
-    (augmentation) takes and returns such an x, of several batches at once, because it works on
-    groups of images, and a group should not end up in one batch.
+    images: (N, ...), pixels 0-255; labels: (N,). Yields x (B, D) in [0, 1] and labels (B,), without
+    the first pixels where they are blank in all of x. `transform` (augmentation) takes and returns
+    an x of several batches, because it works on groups of images, which should not end up in one
+    batch; a thread calls it, while the batches before are in use.
     """
+    images = images.reshape(len(images), math.prod(images.shape[1:]))  # one image a row
     order = rng.permutation(len(images))
     block_size = batch_size * (max(1, BLOCK // batch_size) if transform else 1)
-    for block in range(0, len(order), block_size):
-        rows = order[block : block + block_size]
-        x = scale(images.take(rows, axis=0), dtype)  # as images[rows], and faster
-        if transform:
-            x = transform(x)
+    blocks = (order[start : start + block_size] for start in range(0, len(order), block_size))
+    ready: Iterator = ((rows, images.take(rows, axis=0)) for rows in blocks)
+    if transform:
+        ready = ahead((rows, transform(scale(block))) for rows, block in ready)
+    for rows, block in ready:
         for start in range(0, len(rows), batch_size):
-            end = start + batch_size
-            yield x[start:end], labels[rows[start:end]]
+            x = block[start : start + batch_size]
+            x = x[:, x.any(axis=0).argmax() :]  # from the first pixel that is not blank
+            yield x if transform else scale(x), labels[rows[start : start + batch_size]]
 
 
-def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
-    """The share of predictions (N,) that equal the labels (N,), in [0, 1]."""
-    return float(np.mean(predictions == labels))
+def ahead(items: Iterator) -> Iterator:
+    """The same items (not None), each made by a thread while the one before is in use."""
+    with ThreadPoolExecutor(1) as thread:  # it hands exceptions on, and ends with the iteration
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
+
+
+def sort_pixels(images: np.ndarray) -> np.ndarray:
+    """Put pixels that are blank in most images (N, ...) first, in place. Returns the order.
+
+    Blank pixels need no arithmetic: so many of them are at the beginning, for batches to omit.
+    """
+    parts = np.array_split(images.reshape(len(images), -1), 1 + len(images) // 1000)
+    order = np.argsort(sum(np.count_nonzero(part, axis=0) for part in parts), kind="stable")
+    for part in parts:  # not all at once, for memory's sake
+        part[...] = part.take(order, axis=1)
+    return order
+
+
+@contextmanager
+def sorted_rows(network: NeuralNetwork, order: np.ndarray | slice) -> Iterator[None]:
+    """Inside the `with`, the rows of the first layer's weights are in the order of sort_pixels."""
+    weights = network.weights[0]
+    weights[...] = weights[order]
+    try:
+        yield
+    finally:
+        weights[order] = weights.copy()
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int = 10) -> np.ndarray:

@@ -10,7 +10,6 @@ from src.activations import (
     sigmoid,
     sigmoid_derivative,
     softmax,
-    softmax_backward,
     tanh,
     tanh_derivative,
 )
@@ -85,25 +84,3 @@ def test_softmax_of_logits_of_ten_thousand(dtype):
         probabilities = softmax(logits)
     assert probabilities.dtype == dtype
     np.testing.assert_array_equal(probabilities, [[1, 0], [0.5, 0.5], [0.5, 0.5]])
-
-
-def test_softmax_backward_is_the_product_with_the_numerical_jacobian():
-    rng = np.random.default_rng(1)
-    logits, d_probabilities = rng.normal(size=(4, 6)), rng.normal(size=(4, 6))
-    expected = np.zeros_like(logits)
-    for k in range(6):  # dL/dlogits = sum_k dL/dp_k dp_k/dlogits
-
-        def p_k(k=k):
-            return float(softmax(logits)[:, k].sum())
-
-        expected += d_probabilities[:, k : k + 1] * numerical_gradient(p_k, logits)
-    found = softmax_backward(d_probabilities, softmax(logits))
-    np.testing.assert_allclose(found, expected, atol=1e-11)
-
-
-def test_softmax_backward_of_a_constant_is_zero():
-    # probabilities always sum to 1, so a loss that is their sum cannot change
-    probabilities = softmax(np.random.default_rng(2).normal(size=(3, 10)))
-    np.testing.assert_allclose(
-        softmax_backward(np.ones((3, 10)), probabilities), np.zeros((3, 10)), atol=1e-15
-    )

@@ -5,9 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from src.digits.augmentation import AUGMENTATIONS, affine_map, augment, elastic_map, shift_map
+from src.digits.augmentation import (
+    AUGMENTATIONS,
+    COLUMNS,
+    ROWS,
+    affine_map,
+    augment,
+    elastic_map,
+    shift_map,
+    warp,
+)
 from src.digits.preprocessing import PREPROCESSING, deskew, normalise
-from src.digits.warp import COLUMNS, ROWS, warp
 from src.utils import scale
 
 

@@ -109,12 +109,27 @@ def test_backward_has_no_hidden_state():
     np.testing.assert_array_equal(first, second)
     assert not np.shares_memory(first, second)
     out = np.full_like(first, np.nan)
-    assert network.backward(d_logits, cache, out=out) is out
+    assert np.shares_memory(network.backward(d_logits, cache, out=out), out)
     np.testing.assert_array_equal(out, first)
     assert {name: id(value) for name, value in vars(network).items()} == state
     np.testing.assert_array_equal(network.parameters, parameters)
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(d_logits, d_before)
+
+
+@pytest.mark.parametrize("hidden", DEPTHS.values(), ids=DEPTHS)
+def test_without_its_first_columns_of_zeros_a_batch_gives_the_same(hidden):
+    network = network_for_checks(hidden)
+    x, d_logits = X.copy(), np.random.default_rng(0).normal(size=(5, 4))
+    x[:, :3] = 0
+    logits, cache = network.forward(x)
+    whole = network.backward(d_logits, cache)
+    found, narrow_cache = network.forward(x[:, 3:])
+    short = network.backward(d_logits, narrow_cache)
+    np.testing.assert_allclose(found, logits, rtol=1e-12)
+    left_out = 3 * network.layer_sizes[1]
+    assert not whole[:left_out].any()
+    np.testing.assert_allclose(short, whole[left_out:], rtol=1e-12)
 
 
 # ------------------------------------------------------------------------------ parameters

@@ -94,6 +94,20 @@ def test_weight_decay_draws_weights_towards_0_and_leaves_biases():
     assert {a.dtype for a in (network.parameters, gradient)} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize(
+    "options", [*KINDS, {"weight_decay": 0.5}, {**KINDS[2], "weight_decay": 0.5}]
+)
+def test_a_gradient_without_its_zeros_at_the_beginning_makes_the_same_step(options):
+    p, g, v = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32)
+    g[:20] = 0
+    one, other = (p.copy(), g.copy(), v.copy()), (p.copy(), g[20:].copy(), v.copy())
+    for step_of in (one, other):
+        step(*step_of, 0.1, weight_count=40, **options)
+    np.testing.assert_array_equal(one[0], other[0])
+    np.testing.assert_array_equal(one[2], other[2])
+    assert (one[0][:20] != p[:20]).any() == bool(options)
+
+
 @pytest.mark.parametrize("options", KINDS[1:])
 @pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
 def test_a_velocity_fades_without_becoming_subnormal_and_one_of_0_stays_0(options, momentum):

@@ -23,7 +23,7 @@ from src.optimizers import sgd_step
 from src.reading.saved import load_network
 from src.runs.config import Config
 from src.runs.folder import read_run
-from src.utils import batches, evaluate, scale
+from src.utils import batches, evaluate, scale, sorted_rows
 from tests.conftest import ROOT
 from tests.training import run_of, without_times
 from train import train
@@ -59,18 +59,29 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess:
 
 @pytest.fixture
 def steps(monkeypatch):
-    """What every training step of this test was given: a list of (x, labels, learning rate)."""
-    seen = []
+    """What every training step of this test was given: a list of (x, labels, learning rate).
+
+    Each x (B, 784) with the pixels that were left out, and all in their natural order.
+    """
+    seen, pixels = [], np.arange(784)
+
+    def watched_rows(network, order):
+        nonlocal pixels
+        pixels = np.arange(784)[order]
+        return sorted_rows(network, order)
 
     def watched_batches(*arguments):
         for x, labels in batches(*arguments):
-            seen.append([x.copy(), labels.copy()])
+            whole = np.zeros((len(x), 784), x.dtype)
+            whole[:, pixels[784 - x.shape[1] :]] = x
+            seen.append([whole, labels.copy()])
             yield x, labels
 
     def watched_step(network, gradient, velocity, learning_rate, config):
         seen[-1].append(learning_rate)
         sgd_step(network, gradient, velocity, learning_rate, config)
 
+    monkeypatch.setattr(script, "sorted_rows", watched_rows)
     monkeypatch.setattr(script, "batches", watched_batches)
     monkeypatch.setattr(script, "sgd_step", watched_step)
     return seen

@@ -1,20 +1,23 @@
+import threading
+
 import numpy as np
 import pytest
 
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.utils import accuracy, batches, evaluate, one_hot, scale
+from src.utils import ahead, batches, evaluate, scale, sort_pixels, sorted_rows
 
 
 def numbered(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 28, 28) whose first two pixels are their number, and the numbers as labels."""
+    """Images (N, 28, 28) whose second and third pixels are their number, and these as labels."""
     images = np.zeros((count, 28, 28), np.uint8)
-    images[:, 0, 0], images[:, 0, 1] = np.divmod(np.arange(count), 256)
+    images[:, 0, 0] = 100  # so that no pixel is left out
+    images[:, 0, 1], images[:, 0, 2] = np.divmod(np.arange(count), 256)
     return images, np.arange(count)
 
 
 def read_numbers(x: np.ndarray) -> np.ndarray:
-    return np.rint(x[:, 0] * 255 * 256 + x[:, 1] * 255).astype(int)
+    return np.rint(x[:, 1] * 255 * 256 + x[:, 2] * 255).astype(int)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -31,16 +34,6 @@ def test_scale(dtype):
 def test_scale_divides_floats_by_255_too_and_takes_no_images_at_all():
     np.testing.assert_array_equal(scale(np.full((1, 2, 2), 255.0)), np.ones((1, 4)))
     assert scale(np.empty((0, 28, 28), np.uint8)).shape == (0, 784)
-
-
-def test_one_hot():
-    np.testing.assert_array_equal(one_hot(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
-    assert one_hot(np.array([9])).shape == (1, 10)
-    assert one_hot(np.array([9])).dtype == np.float32
-
-
-def test_accuracy():
-    assert accuracy(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 9])) == 0.75
 
 
 # ---------------------------------------------------------------------------------- batches
@@ -96,6 +89,72 @@ def test_a_transform_gets_whole_batches_several_at_once_and_changes_neither_orde
     np.testing.assert_array_equal(images, images_before)
 
 
+@pytest.mark.parametrize("transform", [None, lambda x: x], ids=["plain", "transform"])
+def test_a_batch_begins_at_the_first_pixel_that_is_not_blank_in_all_of_it(digits, transform):
+    whole = {tuple(x.ravel()) for x in scale(digits.images)}
+    for x, _ in batches(digits.images, digits.labels, 7, np.random.default_rng(0), transform):
+        assert x[:, 0].any()
+        left_out = np.zeros((len(x), 784 - x.shape[1]), np.float32)
+        assert {tuple(row) for row in np.hstack([left_out, x])} <= whole
+    blank = np.zeros((3, 28, 28), np.uint8)
+    ((x, _),) = batches(blank, np.arange(3), 3, np.random.default_rng(0), transform)
+    assert x.shape == (3, 784)
+
+
+def test_items_made_ahead_are_the_same_and_one_thread_makes_them_while_others_are_used():
+    threads = set()
+
+    def items():
+        for number in range(5):
+            threads.add(threading.current_thread())
+            yield number
+
+    assert list(ahead(items())) == [0, 1, 2, 3, 4]
+    (thread,) = threads
+    assert thread is not threading.current_thread()
+    assert not thread.is_alive()
+
+
+def test_an_exception_of_the_thread_comes_out_where_the_items_are_used():
+    def items():
+        yield 1
+        raise ValueError("of the thread")
+
+    iterator = ahead(items())
+    assert next(iterator) == 1
+    with pytest.raises(ValueError, match="of the thread"):
+        next(iterator)
+
+
+def test_the_thread_ends_with_whoever_stops_early():
+    before = threading.active_count()
+    iterator = ahead(iter(range(10)))
+    next(iterator)
+    iterator.close()  # as on Ctrl-C
+    assert threading.active_count() == before
+
+
+# --------------------------------------------------------------------------- pixels in order
+
+
+def test_pixels_are_sorted_by_how_often_they_carry_ink_and_rows_of_weights_with_them(digits):
+    images = digits.images.copy()
+    order = sort_pixels(images)
+    np.testing.assert_array_equal(
+        images.reshape(600, 784), digits.images.reshape(600, 784)[:, order]
+    )
+    assert (np.diff(np.count_nonzero(images.reshape(600, 784), axis=0)) >= 0).all()
+    network = NeuralNetwork([784, 20, 10], dtype=np.float64)
+    before = network.parameters.copy()
+    logits, _ = network.forward(scale(digits.images, np.float64))
+    with pytest.raises(KeyboardInterrupt), sorted_rows(network, order):
+        np.testing.assert_array_equal(network.weights[0], network.split(before)[0][0][order])
+        same, _ = network.forward(scale(images, np.float64))
+        raise KeyboardInterrupt
+    np.testing.assert_allclose(same, logits, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(network.parameters, before)
+
+
 # --------------------------------------------------------------------------------- evaluate
 
 
@@ -106,7 +165,7 @@ def test_evaluating_in_batches_is_evaluating_all_at_once(digits, batch_size):
     loss, share = evaluate(network, images, labels, batch_size)
     logits, _ = network.forward(scale(images, np.float64))
     assert loss == pytest.approx(cross_entropy(logits, labels)[0], rel=1e-12)
-    assert share == accuracy(network.predict(scale(images, np.float64)), labels)
+    assert share == np.mean(network.predict(scale(images, np.float64)) == labels)
 
 
 def test_a_network_that_always_says_seven(digits):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from src.digits.warp import CENTRE, COLUMNS, ROWS, corners
+from src.digits.augmentation import CENTRE, COLUMNS, ROWS, corners
 
 
 def ink_mean(ink: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -80,24 +80,25 @@ class Recorder:
     def begin(self, config: Config, data: Data) -> Labelled:
         """Split and preprocess the data. Returns what to train on."""
         self.config, self.data = config, data
-        self.training, self.validation = prepare(config, data)
+        training, self.validation = prepare(config, data)
+        self.images = len(training[0])
+        self.sample = training[0][:TRAIN_SAMPLE].copy(), training[1][:TRAIN_SAMPLE]
         if self.patience and not len(self.validation[0]):
             raise InputError("--patience needs validation images; give a --validation-fraction")
-        return self.training
+        return training
 
     def measure(self, network: NeuralNetwork) -> None:
         """Add an epoch to the history. Raises Diverged if a number is no longer finite."""
-        images, labels = self.training
+        images, labels = self.sample
         epoch = len(self.history)
         seconds = time.perf_counter() - self.clock if epoch else 0.0
-        sample = images[:TRAIN_SAMPLE], labels[:TRAIN_SAMPLE]
-        scores = evaluate(network, *sample) + evaluate(network, *self.validation)
+        scores = evaluate(network, images, labels) + evaluate(network, *self.validation)
         if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
             self.failed = f"epoch {epoch}: the loss is no longer finite"
             raise (Diverged if epoch else InputError)(self.failed)
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
         row = {"epoch": epoch, **dict(zip(names, scores)), "seconds": seconds}
-        row["images_per_second"] = len(images) / seconds if epoch else 0.0
+        row["images_per_second"] = self.images / seconds if epoch else 0.0
         layers = layer_statistics(network, images[:LAYER_SAMPLE], labels[:LAYER_SAMPLE])
         self.layers += [{"epoch": epoch, **layer} for layer in layers]
         self.network, self.last = network, network.parameters.copy()
@@ -134,8 +135,8 @@ class Recorder:
         metrics = {
             "data": data.source,
             "parameters": self.network.parameters.size,
-            "training_images": len(self.training[0]),
-            "measured_training_images": min(len(self.training[0]), TRAIN_SAMPLE),
+            "training_images": self.images,
+            "measured_training_images": len(self.sample[0]),
             "validation_images": len(images),
             "last_epoch": last["epoch"],
             "last_train_loss": last["train_loss"],
