@@ -11,6 +11,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `src` is found
 
 from src.figures.noise import plot_noise
+
 from src.runs.statistics import compare
 
 SWEEPS, CONFIGURATIONS, SEEDS = 2000, 8, 3

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from src.runs.workers import START, STEP, TaskFailed, run_tasks
 
 from src.common.errors import InputError
 from src.reading.saved import load_network
 from src.runs import cluster as dask_cluster
-from src.runs.workers import START, STEP, TaskFailed, run_tasks
 from tests.conftest import ROOT
 from tests.test_experiments import folders, without_clock
 

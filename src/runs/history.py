@@ -135,6 +135,7 @@ class Recorder:
             "data": data.source,
             "parameters": self.network.parameters.size,
             "training_images": len(self.training[0]),
+            "digits": np.unique(self.training[1]).tolist(),  # that the network knows
             "measured_training_images": min(len(self.training[0]), TRAIN_SAMPLE),
             "validation_images": len(images),
             "last_epoch": last["epoch"],
