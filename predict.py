@@ -26,18 +26,18 @@ from src.common.errors import InputError, one_line
 from src.common.files import make_writable, replacing
 from src.common.script import ArgumentParser, run_script
 from src.digits.data import ROOT
-from src.digits.formats import read_table
+from src.digits.formats import is_table, read_table
 from src.digits.preprocessing import PREPROCESSING
-from src.reading.saved import DEFAULT_MODEL, Model, load_models, mean_probabilities
+from src.reading.saved import DEFAULT_MODEL, Model, doubts, load_models, mean_probabilities
 from src.utils import confusion_matrix
 
-TABLES = (".csv", ".csv.gz", ".zip")
 SURE = 0.8  # below it the next likely digit is named as well
 
 
-def predict_table(models: list[Model], path: Path, out: Path | None) -> None:
-    """Answer every row of a CSV in Kaggle's format; score the answers if it has labels."""
-    images, labels = read_table(path, "test")
+def predict_table(
+    models: list[Model], images: np.ndarray, labels: np.ndarray | None, out: Path | None
+) -> None:
+    """Answer every image (N, 28, 28) of a table; score the answers if it has labels (N,)."""
     answers = mean_probabilities(models, images).argmax(axis=1)
     if labels is None or out is not None:
         out = out or ROOT / "results" / "submission.csv"
@@ -146,7 +146,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="default: as above, in results/")
     arguments = parser.parse_args()
     paths: list[Path] = arguments.paths
-    tables = [path for path in paths if path.name.lower().endswith(TABLES)]
+    tables = [path for path in paths if is_table(path)]
     if tables and len(paths) > 1:
         raise InputError(f"{tables[0]}: give one CSV, or pictures, but not more at once")
     if not tables:
@@ -157,10 +157,13 @@ def main() -> int:
     models = load_models(arguments.model)
     for path, (network, preprocessing) in zip(arguments.model, models):
         print(one_line(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}"))
+    images, labels = read_table(paths[0], "test") if tables else (np.empty((0, 28, 28)), None)
+    for line in doubts(arguments.model, images):
+        print(one_line(f"note: {line}"), file=sys.stderr)
     if not tables:
         make_writable(out.parent, "--out")
         return predict_pictures(models, paths, out)
-    predict_table(models, paths[0], arguments.out)
+    predict_table(models, images, labels, arguments.out)
     return 0
 
 

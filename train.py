@@ -38,7 +38,7 @@ import numpy as np
 from src.common.errors import InputError
 from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.augmentation import augment
-from src.digits.data import ROOT, Data, load_data
+from src.digits.data import ROOT, Data, load_data, row_hashes, split
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
@@ -161,7 +161,8 @@ def main() -> int:
             print(f"error: {error}; {messages.hint(config)}", file=sys.stderr)
         with held_back():  # a second, impatient Ctrl-C loses nothing
             run = record.finish(arguments.test)
-            write_run(folder, run, decided_by)
+            rows, _ = split(len(data.images), config.validation_fraction, config.split_seed)
+            write_run(folder, run, decided_by, row_hashes(data.images[rows]))
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)

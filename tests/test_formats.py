@@ -14,6 +14,8 @@ from src.digits import data
 from src.digits.checks import EMBEDDED, LIES
 from src.digits.data import Data, load_data, row_hashes, seen_rows
 from src.digits.formats import is_table, read_table
+from src.model import NeuralNetwork
+from src.reading.saved import doubts, save_network
 from tests.sample_csv import csv_text, digit_table
 
 ROWS = 30
@@ -219,3 +221,19 @@ def test_rows_that_were_trained_on_are_counted(digits: Data) -> None:
     changed[:, 27, 27] ^= 1
     assert seen_rows(changed, trained_on) == 0
     assert seen_rows(digits.images[:0], trained_on) == 0
+
+
+def test_what_a_network_knows_and_has_seen_is_told(digits: Data, tmp_path: Path) -> None:
+    network, hashes = NeuralNetwork([784, 10]), row_hashes(digits.images[:60])
+    all_ten, two = tmp_path / "all.npz", tmp_path / "two.npz"
+    save_network(all_ten, network, {"metrics": {"digits": list(range(10))}}, hashes)
+    save_network(two, network, {"metrics": {"digits": [0, 1]}})
+    assert doubts([all_ten], digits.test_images) == []
+    (seen,) = doubts([all_ten], digits.images[50:90])
+    assert seen.startswith("10 of the 40 images are among those that the network was trained on")
+    (known,) = doubts([two], digits.images)
+    assert known == f"{two}: was trained on 0, 1 and knows no others"
+    assert len(doubts([two, all_ten], digits.images)) == 2
+    for odd in ([], {"metrics": 3}, {"metrics": {"digits": "x"}}):
+        save_network(two, network, dict(odd), np.zeros(3))
+        assert doubts([two], digits.images) == []

@@ -19,17 +19,28 @@ MAX_BYTES = 2**30  # of an unpacked file: half a million digits, over ten times 
 PAIRS = [("images", "labels"), ("imgs", "labels"), ("X_", "y_"), ("x_", "y_")]  # in files' names
 IDX, NPY = b"\0\0\x08", b"\x93NUMPY"  # how these files begin
 TABLES = (".csv", ".tsv", ".txt", ".gz", ".zip", ".npz", ".npy", "-ubyte", ".bz2", ".xz")
+X_AND_Y = "frame = pandas.DataFrame(numpy.array(x['X'])).assign(label=numpy.ravel(x['y']))"
 FRAMES = (".parquet", ".xlsx", ".mat", ".h5", ".pkl", ".pickle", ".arff")
 # How a file begins -> what it is, and the Python that makes a frame of it, which can write a CSV.
 FOREIGN = {
-    b"PAR1": ("Parquet", "pandas.read_parquet({!r})"),
-    b"xl/workbook.xml": ("Excel", "pandas.read_excel({!r})"),
-    b"MATLAB": ("a MATLAB file", "pandas.DataFrame(scipy.io.loadmat({!r})['X']).assign(label=...)"),
-    b"\x89HDF": ("HDF5", "pandas.DataFrame(h5py.File({!r})['X'][:]).assign(label=...)"),
-    b"\x80": ("a pickle (is it to be trusted?)", "pandas.DataFrame(pandas.read_pickle({!r}))"),
-    b"@relation": ("ARFF", "pandas.DataFrame(scipy.io.arff.loadarff({!r})[0]).astype(float)"),
-    b"BZh": ("bzip2", "pandas.read_csv({!r})"),
-    b"\xfd7zXZ": ("xz", "pandas.read_csv({!r})"),
+    b"PAR1": ("Parquet", "import pandas; frame = pandas.read_parquet({!r})"),
+    b"xl/workbook.xml": ("Excel", "import pandas; frame = pandas.read_excel({!r})"),
+    b"MATLAB": (
+        "a MATLAB file",
+        "import numpy, pandas, scipy.io; x = scipy.io.loadmat({!r}); " + X_AND_Y,
+    ),
+    b"\x89HDF": ("HDF5", "import numpy, pandas, h5py; x = h5py.File({!r}); " + X_AND_Y),
+    b"\x80": (
+        "a pickle (can it be trusted?)",
+        "import numpy, pandas; x = pandas.read_pickle({!r}); " + X_AND_Y,
+    ),
+    b"@relation": (
+        "ARFF",
+        "import pandas, scipy.io.arff as arff; frame = pandas.DataFrame(arff.loadarff({!r})[0])"
+        ".astype(float)",
+    ),
+    b"BZh": ("bzip2", "import pandas; frame = pandas.read_csv({!r})"),
+    b"\xfd7zXZ": ("xz", "import pandas; frame = pandas.read_csv({!r})"),
 }
 
 Digits = tuple[np.ndarray, np.ndarray | None]  # images (N, 28, 28) uint8, labels (N,) or None
@@ -98,7 +109,8 @@ def unpack(path: Path, wanted: str) -> bytes:
             content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MAX_BYTES + 1)
         elif content.startswith(b"PK"):
             archive = zipfile.ZipFile(io.BytesIO(content))
-            refuse_foreign(path, "\n".join(sorted(archive.namelist(), reverse=True)).encode())
+            if "xl/workbook.xml" in archive.namelist():
+                refuse_foreign(path, b"xl/workbook.xml")
             content = archive.open(the_csv(path, archive, wanted)).read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise InputError(f"{path}: unpacks to more than {MAX_BYTES:,} bytes; give fewer rows")
@@ -133,8 +145,8 @@ def refuse_foreign(path: Path, head: bytes) -> None:
     head = b"@relation" if b"@relation" in head.lower() else head  # comments come before it
     for mark, (name, code) in FOREIGN.items():
         if head.startswith(mark):
-            code = f"frame = {code.format(path.name)}; frame.to_csv('digits.csv', index=False)"
-            raise InputError(f"{path}: is {name}; make a CSV of it in Python: {code}")
+            code = code.format(path.name) + "; frame.to_csv('digits.csv', index=False)"
+            raise InputError(f"{path}: is {name}; make a CSV of it, in Python: {code}")
 
 
 def read_array(path: Path, content: bytes) -> np.ndarray:

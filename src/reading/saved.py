@@ -9,7 +9,7 @@ import numpy as np
 from src.activations import softmax
 from src.common.errors import InputError
 from src.common.files import read_npz, replacing
-from src.digits.data import ROOT
+from src.digits.data import ROOT, seen_rows
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork, count_parameters
 from src.utils import scale
@@ -21,12 +21,21 @@ MOST_LAYERS, MOST_UNITS = 1000, 1_000_000  # that a file may ask for: a small on
 Model = tuple[NeuralNetwork, str]  # and the name of its preprocessing
 
 
-def save_network(path: str | Path, network: NeuralNetwork, metadata: dict | None = None) -> None:
-    """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON."""
+def save_network(
+    path: str | Path,
+    network: NeuralNetwork,
+    metadata: dict | None = None,
+    trained_on: np.ndarray | None = None,
+) -> None:
+    """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON.
+
+    `trained_on` are the row_hashes (N,) of the training images: 8 bytes an image.
+    """
     header = {"version": VERSION, "layer_sizes": network.layer_sizes}
     header |= {"activation": network.activation, "metadata": metadata or {}}
     content = io.BytesIO()  # on a full disk, np.savez of NumPy before 2.2 prints errors of its own
-    np.savez(content, header=np.array(json.dumps(header)), parameters=network.parameters)
+    arrays = {"header": np.array(json.dumps(header)), "parameters": network.parameters}
+    np.savez(content, **arrays, **({} if trained_on is None else {"trained_on": trained_on}))
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(content.getvalue())
 
@@ -55,6 +64,26 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a network that can be used: {error}") from error
     return network, metadata
+
+
+def doubts(paths: list[Path], images: np.ndarray) -> list[str]:
+    """What has to be known about the answers of these networks to images (N, 28, 28), line by line.
+
+    Which digits they know, if not all ten, and how many of the images they were trained on.
+    """
+    said, hashes = [], [np.empty(0, "<u8")]
+    for path in paths:
+        metrics = load_network(path)[1].get("metrics")
+        known = metrics.get("digits") if isinstance(metrics, dict) else None
+        if isinstance(known, list) and len(known) < 10:
+            said.append(f"{path}: was trained on {', '.join(map(str, known))} and knows no others")
+        arrays = read_npz(path, ["header"])
+        if "trained_on" in arrays and arrays["trained_on"].dtype == hashes[0].dtype:
+            hashes.append(arrays["trained_on"].ravel())
+    if seen := seen_rows(images, np.concatenate(hashes)):
+        what = "the network was trained on: its answers to them say nothing about new digits"
+        said.append(f"{seen:,} of the {len(images):,} images are among those that {what}")
+    return said
 
 
 def load_models(paths: list[Path]) -> list[Model]:

@@ -61,8 +61,13 @@ def run_name(decided_by: dict) -> str:
     return f"{layers}_seed{config['seed']}_{key}"
 
 
-def write_run(folder: Path, run: Run, decided_by: dict) -> None:
-    """Write the files of a run, all or none, in place of those of another. `filling` says how."""
+def write_run(
+    folder: Path, run: Run, decided_by: dict, trained_on: np.ndarray | None = None
+) -> None:
+    """Write the files of a run, all or none, in place of those of another. `filling` says how.
+
+    `trained_on` are the row_hashes of the training images, for save_network.
+    """
     saved_with = {"preprocessing": run.config.preprocessing, "config": decided_by["config"]}
     saved_with |= {"metrics": run.metrics}
     with filling(folder) as new:
@@ -70,11 +75,11 @@ def write_run(folder: Path, run: Run, decided_by: dict) -> None:
         pd.DataFrame(run.history).to_csv(new / "history.csv", index=False)
         pd.DataFrame(run.layers).to_csv(new / "layers.csv", index=False)
         np.save(new / "right.npy", np.packbits(run.right))
-        save_network(new / "network.npz", run.network, saved_with)
+        save_network(new / "network.npz", run.network, saved_with, trained_on)
         if run.best is not None:
             best = copy.copy(run.network)
             best.parameters = run.best
-            save_network(new / "best.npz", best, saved_with)
+            save_network(new / "best.npz", best, saved_with, trained_on)
         sums = {path.name: checksum(path) for path in sorted(new.iterdir())}
         write_json(new / MARK, decided_by | {"sha256": sums})
 

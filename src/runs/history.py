@@ -81,7 +81,7 @@ class Recorder:
         """Split and preprocess the data. Returns what to train on."""
         self.config, self.data = config, data
         training, self.validation = prepare(config, data)
-        self.images = len(training[0])
+        self.images, self.digits = len(training[0]), np.unique(training[1]).tolist()
         self.sample = training[0][:TRAIN_SAMPLE].copy(), training[1][:TRAIN_SAMPLE]
         if self.patience and not len(self.validation[0]):
             raise InputError("--patience needs validation images; give a --validation-fraction")
@@ -136,6 +136,7 @@ class Recorder:
             "data": data.source,
             "parameters": self.network.parameters.size,
             "training_images": self.images,
+            "digits": self.digits,  # that the network knows
             "measured_training_images": len(self.sample[0]),
             "validation_images": len(images),
             "last_epoch": last["epoch"],
