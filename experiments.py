@@ -196,19 +196,18 @@ def main() -> int:
     # What is asked for: a run for each configuration and seed.
     if arguments.name and len(names) > 1:
         raise InputError("--name is for one experiment at a time")
-    asked = {}
+    asked, wanted = {}, []
     for name in names:
         configs = configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
         folder = folder_for(root, arguments.name or name)
         asked[name] = Results(configs, EXPERIMENTS[name], folder)
-    data = load_data(arguments.data)
-    source = f"{data.source}, {len(data.images):,} images"
-    print(f"data: {source}")
-    wanted = []
-    for name, results in asked.items():
-        results.data, score_test = source, results.entry.get("score_test", False)
-        for label, seeds in results.configs.items():
+        score_test = EXPERIMENTS[name].get("score_test", False)
+        for label, seeds in configs.items():
             wanted += [Wanted(name, label, config, score_test) for config in seeds]
+    data = load_data(arguments.data)
+    for results in asked.values():
+        results.data = f"{data.source}, {len(data.images):,} images"
+    print(f"data: {data.source}, {len(data.images):,} images")
 
     # Each is trained once. Meanwhile tables and figures show what there is: nothing at first, since
     # what stands there answers for other data, other code or other epochs.
@@ -240,12 +239,8 @@ def publish(every: Iterable[Any], arguments: argparse.Namespace, data: Data | No
     began = time.monotonic()
     for each in every:
         write_tables(each)
-        signal = None
-        if data and each.entry["answer"] == "signal":
-            signal = {
-                label: signal_at_start(seeds[0], data) for label, seeds in each.configs.items()
-            }
-        more = arguments.format, arguments.all_figures, signal
+        signal = data and each.entry["answer"] == "signal" and signal_at_start(each.configs, data)
+        more = arguments.format, arguments.all_figures, signal or None
         draw_experiment(each.folder, each.entry, each, each.verdict, *more)
     return time.monotonic() - began
 
