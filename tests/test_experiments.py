@@ -66,7 +66,7 @@ def test_figures_and_tables_are_written(swept: Path) -> None:
     tidy = without_clock(folder / "curves.csv")
     assert len(tidy) == 8 * 2 * 3  # configurations, seeds, epochs from 0
     text = (folder / "summary.txt").read_text()
-    assert "300 images; epochs: 2; seeds: 0 to 1; 20" in " ".join(text.split())
+    assert "300 images; epochs 2; seeds 0 to 1; 20" in " ".join(text.split())
     assert "ended so far" not in text and text in (swept.parent / "stdout").read_text()
 
 
