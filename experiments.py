@@ -115,7 +115,7 @@ EXPERIMENTS: dict[str, dict] = {
         },
     },
     "ablation": {
-        "question": "What does the recipe best lose without each of its techniques?",
+        "question": "What does the recipe best lose without each technique?",
         "baseline": {"recipe": "best"},
         "configurations": {
             "best": {},
@@ -129,7 +129,7 @@ EXPERIMENTS: dict[str, dict] = {
         },
     },
     "recipes": {
-        "question": "How good are the recipes, trained on all images and tested once at the end?",
+        "question": "How good are the recipes, tested once at the end?",
         "score_test": True,  # here nothing is left to choose
         "configurations": {
             name: {"recipe": name, "validation_fraction": 0}
@@ -165,9 +165,9 @@ def parse_arguments() -> argparse.Namespace:
     add("--jobs", type=number, help="runs at a time (default: one on each core)")
     add("--scheduler", help="a Dask scheduler, such as tcp://host:8786")
     add("--fresh", action="store_true", help="train finished runs again")
-    add("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
+    add("--results", type=Path, default=ROOT / "results", help="(default: results)")
     add("--name", help="folder in results (default: the name of the experiment)")
-    add("--format", choices=("png", "svg", "pdf"), default="png", help="of figures")
+    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
     add("--all-figures", action="store_true", help="curves of all, not of the best 20")
     return parser.parse_args()
 
@@ -182,9 +182,11 @@ def main() -> int:
     arguments = parse_arguments()
     root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
     if arguments.list:
+        print(f"{'experiment':15} runs  question")
         for name, entry in EXPERIMENTS.items():
             check_entry(f"experiment {name!r}", entry)
-            print(f"{name:15} {entry['question']} ({len(entry['configurations'])} configurations)")
+            runs = len(entry["configurations"]) * arguments.seeds
+            print(f"{name:15} {runs:4}  {entry['question']}")
         return 0
     if arguments.compare:
         compared = compare_runs(root, *arguments.compare)
@@ -196,19 +198,18 @@ def main() -> int:
     # What is asked for: a run for each configuration and seed.
     if arguments.name and len(names) > 1:
         raise InputError("--name is for one experiment at a time")
-    asked = {}
+    asked, wanted = {}, []
     for name in names:
         configs = configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
         folder = folder_for(root, arguments.name or name)
         asked[name] = Results(configs, EXPERIMENTS[name], folder)
-    data = load_data(arguments.data)
-    source = f"{data.source}, {len(data.images):,} images"
-    print(f"data: {source}")
-    wanted = []
-    for name, results in asked.items():
-        results.data, score_test = source, results.entry.get("score_test", False)
-        for label, seeds in results.configs.items():
+        score_test = EXPERIMENTS[name].get("score_test", False)
+        for label, seeds in configs.items():
             wanted += [Wanted(name, label, config, score_test) for config in seeds]
+    data = load_data(arguments.data)
+    for results in asked.values():
+        results.data = f"{data.source}, {len(data.images):,} images"
+    print(f"data: {data.source}, {len(data.images):,} images")
 
     # Each is trained once. Meanwhile tables and figures show what there is: nothing at first, since
     # what stands there answers for other data, other code or other epochs.
@@ -240,12 +241,8 @@ def publish(every: Iterable[Any], arguments: argparse.Namespace, data: Data | No
     began = time.monotonic()
     for each in every:
         write_tables(each)
-        signal = None
-        if data and each.entry["answer"] == "signal":
-            signal = {
-                label: signal_at_start(seeds[0], data) for label, seeds in each.configs.items()
-            }
-        more = arguments.format, arguments.all_figures, signal
+        signal = data and each.entry["answer"] == "signal" and signal_at_start(each.configs, data)
+        more = arguments.format, arguments.all_figures, signal or None
         draw_experiment(each.folder, each.entry, each, each.verdict, *more)
     return time.monotonic() - began
 

@@ -38,7 +38,7 @@ def test_two_networks_are_told_apart_by_what_one_alone_reads_right(
     save(tmp_path / "a", digits, rows < 49)
     save(tmp_path / "b", digits, (rows < 40) | (rows == 59), learning_rate=0.2)
     save(tmp_path / "c", digits, (rows < 48) | (rows == 59), seed=1)
-    text = said(tmp_path, "a", str(tmp_path / "b"))
+    text = said(tmp_path, "a", "b")
     assert "They differ in: learning_rate 0.1 or 0.2." in text
     assert "Of 60 validation images, a alone reads 9 and b alone 1: these two networks" in text
     assert "differ by more than the choice of images explains (McNemar's test, p = 0.021)" in text

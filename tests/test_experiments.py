@@ -66,7 +66,7 @@ def test_figures_and_tables_are_written(swept: Path) -> None:
     tidy = without_clock(folder / "curves.csv")
     assert len(tidy) == 8 * 2 * 3  # configurations, seeds, epochs from 0
     text = (folder / "summary.txt").read_text()
-    assert "300 images; epochs: 2; seeds: 0 to 1; 20" in " ".join(text.split())
+    assert "300 images; epochs 2; seeds 0 to 1; 20" in " ".join(text.split())
     assert "ended so far" not in text and text in (swept.parent / "stdout").read_text()
 
 
@@ -86,12 +86,19 @@ def test_the_summary_is_the_mean_of_the_runs(swept: Path) -> None:
     assert float(row["last_validation_accuracy_std"]) == pytest.approx(np.std(last, ddof=1))
 
 
-def test_a_second_sweep_trains_nothing_and_says_the_same(swept: Path, small_npz: Path) -> None:
-    before, table = folders(swept), (swept / "hidden_layers" / "summary.csv").read_bytes()
-    again = run(swept, small_npz, "--seeds", "2")
+def test_a_second_sweep_trains_nothing_and_a_fresh_one_everything(
+    swept: Path, small_npz: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(swept, results)
+    before, table = folders(results), (results / "hidden_layers" / "summary.csv").read_bytes()
+    again = run(results, small_npz, "--seeds", "2")
     assert "16 runs, 16 of them finished before" in again.stdout
-    assert folders(swept) == before
-    assert (swept / "hidden_layers" / "summary.csv").read_bytes() == table
+    assert folders(results) == before
+    assert (results / "hidden_layers" / "summary.csv").read_bytes() == table
+    assert run(results, small_npz, "--seeds", "2", "--fresh").returncode == 0
+    after = folders(results)
+    assert set(after) == set(before) and all(after[name] > before[name] for name in before)
 
 
 def test_jobs_and_threads_set_outside_do_not_change_a_bit(
@@ -132,16 +139,6 @@ def test_damaged_swapped_and_foreign_folders_are_named_and_done_again(
     assert (runs / "my notes" / "note.txt").read_text() == "mine"
     tables = [without_clock(r / "hidden_layers" / "curves.csv") for r in (swept, results)]
     assert tables[0] == tables[1]
-
-
-def test_fresh_trains_again(swept: Path, small_npz: Path, tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    shutil.copytree(swept, results)
-    before = folders(results)
-    assert run(results, small_npz, "--seeds", "2", "--fresh").returncode == 0
-    after = folders(results)
-    assert set(after) == set(before)
-    assert all(after[name] > before[name] for name in before)
 
 
 def test_a_failed_configuration_is_reported_and_the_others_go_on(

@@ -54,7 +54,7 @@ def text_of(results: Results) -> str:
 def test_the_verdict_tells_noise_from_difference(tmp_path: Path) -> None:
     text = text_of(results_of(tmp_path, SPREAD))
     lines = text.splitlines()
-    assert lines[0] == "Which?" and lines[1].startswith("600 digits; epochs: 20; seeds: 0 to 2; 20")
+    assert lines[0] == "Which?" and lines[1].startswith("600 digits; epochs 20; seeds 0 to 2; 20")
     table = {line.split()[0]: line.split()[1:] for line in lines[4:7]}
     assert table["good"][:4] == ["98.20%", "0.20%", "0.00", "-"]
     assert table["near"][2] == "0.03" and table["bad"][2] == "1.00"
@@ -176,8 +176,8 @@ def test_of_many_configurations_the_best_are_shown_and_the_rest_counted(tmp_path
         label: list(0.9 + n / 1000 + rng.normal(0, 0.001, 3)) for n, label in enumerate(labels)
     }
     text = text_of(results_of(tmp_path, values))
-    assert f"and {90 - SHOWN} more in summary.csv" in text
-    assert "; ".join(labels[:1]) in " ".join(text.split()) and " more\n" in text
+    assert f"and {90 - SHOWN} more, see summary.csv" in text
+    assert "; ".join(labels[:1]) in " ".join(text.split()) and " more, see" in text
     assert len(text.splitlines()) < 90
     assert len(pd.read_csv(tmp_path / "summary.csv")) == 90
 

@@ -19,39 +19,39 @@ def compare_runs(root: Path, *places: str) -> Results:
 
     Raises InputError where no run is saved.
     """
-    labels = [Path(place).resolve().name for place in places]
-    if labels[0] == labels[1]:  # results/train of two projects, say
-        labels = [f"{label} {number}" for number, label in enumerate(labels, start=1)]
-    (first, identity), (second, other_identity) = (saved_run(root, place) for place in places)
-    configs = {labels[0]: [first.config], labels[1]: [second.config]}
-    folder = folder_for(root, re.sub(r"\W", "_", "_".join(["compare", *labels]), flags=re.ASCII))
-    results = Results(configs, {"question": f"{labels[0]} or {labels[1]}?"}, folder)
-    results.data = " and ".join({str(run.metrics.get("data")): 0 for run in (first, second)})
-    for label, run in zip(labels, (first, second)):
+    runs, images = zip(*(saved_run(root, place) for place in places))
+    labels = ["/".join(Path(place).parts[-2:]) for place in places]  # two projects: mine/train
+    if labels[0] == labels[1]:
+        raise InputError(f"{places[0]}, {places[1]}: give two runs with names of their own")
+    name = re.sub(r"\W", "_", "_".join(["compare", *labels]), flags=re.ASCII)
+    entry = {"question": f"{labels[0]} or {labels[1]}?"}
+    configs = {label: [run.config] for label, run in zip(labels, runs)}
+    results = Results(configs, entry, folder_for(root, name))
+    results.data = " and ".join({run.metrics["data"]: 0 for run in runs})
+    for label, run in zip(labels, runs):
         results.add(label, run.config.seed, run)
-    pairs = [(n, getattr(first.config, n), getattr(second.config, n)) for n in results.differs]
-    differences = "; ".join(f"{name} {one} or {other}" for name, one, other in pairs)
-    results.notes = [f"They differ in: {differences or 'the seed alone'}."]
-    keys, images = ("training_digits", "split_seed", "validation_fraction"), []
-    for each in (identity, other_identity):
-        images.append([{**each, **each["config"]}[key] for key in keys])
-    if images[0] == images[1] and first.right.size:
-        results.notes.append(mcnemar(labels, first.right, second.right))
+    values = {name: [str(getattr(run.config, name)) for run in runs] for name in results.differs}
+    pairs = "; ".join(f"{name} {' or '.join(pair)}" for name, pair in values.items())
+    results.notes = [f"They differ in: {pairs or 'the seed alone'}."]
+    if images[0] == images[1] and runs[0].right.size:
+        results.notes.append(mcnemar(labels, runs[0].right, runs[1].right))
     else:
         results.notes.append("They did not validate on the same images, which leaves it open.")
     return results
 
 
-def saved_run(root: Path, place: str) -> tuple[Run, dict]:
-    """A run and its identity."""
+def saved_run(root: Path, place: str) -> tuple[Run, list]:
+    """A run, and what decides on which images it validated."""
     for folder in (Path(place), root / place):
         if (mark := folder / "config.json").is_file():
             try:
                 identity = json.loads(mark.read_text(encoding="utf-8"))
                 del identity["sha256"]
+                if run := read_run(folder, identity):
+                    split = run.config.split_seed, run.config.validation_fraction
+                    return run, [identity["training_digits"], *split]
             except (ValueError, TypeError, KeyError) as error:
-                raise InputError(f"{folder}: damaged ({error!r}); train it again") from error
-            return read_run(folder, identity), identity
+                raise InputError(f"{folder}: damaged ({error}); train it again") from error
     raise InputError(f"{place}: no run is saved there, nor in {root / place}; train.py saves one")
 
 

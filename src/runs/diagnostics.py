@@ -40,8 +40,12 @@ def layer_statistics(network: NeuralNetwork, images: np.ndarray, labels: np.ndar
     return rows
 
 
-def signal_at_start(config: Config, data: Data) -> list[dict]:
-    """layer_statistics of a network as it is initialised, on 1,000 images."""
-    network = NeuralNetwork(config.layer_sizes, config.activation, config.initializer, config.seed)
-    images = PREPROCESSING[config.preprocessing](data.images[:1000])
-    return layer_statistics(network, images, data.labels[:1000])
+def signal_at_start(configs: dict[str, list[Config]], data: Data) -> dict[str, list[dict]]:
+    """layer_statistics of the first network of each configuration, before training."""
+    found = {}
+    for label, (config, *_) in configs.items():
+        images = PREPROCESSING[config.preprocessing](data.images[:1000])
+        layers, seed = config.layer_sizes, config.seed
+        network = NeuralNetwork(layers, config.activation, config.initializer, seed)
+        found[label] = layer_statistics(network, images, data.labels[:1000])
+    return found

@@ -123,9 +123,12 @@ def curves_table(results: Results) -> pd.DataFrame:
 def about(results: Results) -> list[str]:
     """What the table shows: data, epochs, seeds, date, and what is missing."""
     runs, configs = results.all_runs(), [c for each in results.configs.values() for c in each]
-    epochs, seeds = ({getattr(c, name) for c in configs} for name in ("epochs", "seed"))
-    spans = (" to ".join(map(str, sorted({min(each), max(each)}))) for each in (epochs, seeds))
-    lines = ["{}; epochs: {}; seeds: {}; {}".format(results.data, *spans, time.strftime("%F %R"))]
+    words = [results.data]
+    for name in ("epochs", "seed"):
+        values = [getattr(config, name) for config in configs]
+        low, high = min(values), max(values)
+        words.append(f"{name.rstrip('s')}s {low}" + f" to {high}" * (low != high))
+    lines = ["; ".join([*words, time.strftime("%Y-%m-%d %H:%M")])]
     ended = len(runs) + sum(map(len, results.failed.values()))
     if ended < len(configs):
         lines.append(f"{ended} of {len(configs)} runs have ended so far.")
@@ -150,13 +153,19 @@ def table_lines(table: pd.DataFrame, measure: str) -> list[str]:
         if column in shown:
             text[head] = ["-" if value != value else form.format(value) for value in shown[column]]
     text.index = [n if len(n) < 25 else f"{n[:11]}..{n[-11:]}" for n in shown.index]
-    more = [f"and {len(table) - SHOWN:,} more in summary.csv"] * (len(table) > SHOWN)
+    more = few([*table.index])[SHOWN:]
     return [*text.to_string().splitlines(), *more]
+
+
+def few(words: list[str]) -> list[str]:
+    """The first 20, and how many more there are."""
+    more = [f"and {len(words) - SHOWN:,} more, see summary.csv"] * (len(words) > SHOWN)
+    return words[:SHOWN] + more
 
 
 def verdict_lines(results: Results) -> list[str]:
     """Which configurations are worse than the best by more than the noise, and what went wrong."""
-    lines = [f"{label}: {why}" for label, why in list(results.reasons().items())[:SHOWN]]
+    lines = few([f"{label}: {why}" for label, why in results.reasons().items()])
     if (verdict := results.verdict) is None:
         return lines
     measure, values = results.measured()
@@ -171,8 +180,7 @@ def verdict_lines(results: Results) -> list[str]:
         f"not compared, because not measured on the {what} images": left_out,
     }.items():
         if labels:
-            more = f" and {len(labels) - SHOWN:,} more" * (len(labels) > SHOWN)
-            lines.append(f"{words}: {'; '.join(labels[:SHOWN])}{more}")
+            lines.append(f"{words}: {'; '.join(few(labels))}")
     if judged:
         images = f" and the choice of {what} images" if verdict.covers_images else " alone"
         lines.append(f"{RULE}the seeds{images}.")

@@ -1,12 +1,13 @@
 """Which differences between configurations are real, and which are noise?
 
-Configuration c reaches the accuracy y_cs with seed s. Two things blur its distance to the best, b.
+Configuration c reaches the accuracy y_cs with seed s: C configurations, S seeds. Two things blur
+how far c lies behind the best, b.
 
-The seeds, n of them. What neither the configuration nor the seed explains is noise:
+The seeds. What neither the configuration nor the seed explains is noise:
 
-    y_cs = effect_c + effect_s + r_cs        s^2 = sum r_cs^2 / (number of runs - k - n + 1)
+    y_cs = m_c + u_s + r_cs        s^2 = sum r_cs^2 / f        f = number of runs - C - S + 1
 
-and the difference of two means has the variance 2 s^2 / n.
+and the difference of two means has the variance 2 s^2 / S.
 
 The images. All runs validate on the same N images, a sample of all digits. Let p_ci be the share of
 all possible seeds with which c reads image i. The mean of p_ci - p_bi over N images varies by V / N
@@ -14,14 +15,14 @@ around that over all digits, V being the variance of p_ci - p_bi over the images
 hard for both adds nothing, so V / N is far smaller than the variance of a single accuracy. Let d_is
 be 1 or -1 if, with seed s, c or b alone reads image i, and else 0. Then we estimate
 
-    V = variance over i of (mean over s of d_is) - mean over i of (variance over s of d_is) / n
+    V = variance over i of (mean over s of d_is) - mean over i of (variance over s of d_is) / S
 
 where the last term takes off what the seeds add. It averages thousands of images, so we take V as
-known, while s^2 is an estimate with few degrees of freedom f. Let q(k, f) be the 95 % quantile of
-the studentised range of k numbers (Student, 1927; Tukey, 1953). Among k *equal* configurations the
-largest mean lies further above the smallest than
+known, while s^2 has only f degrees of freedom. Let q(C, f) be the 95 % quantile of the studentised
+range of C numbers (Student, 1927; Tukey, 1949). Among *equal* configurations the largest mean lies
+further above the smallest than
 
-    noise = sqrt(q(k, f)^2 s^2 / n + q(k, infinity)^2 V / (2 N))
+    noise = sqrt(q(C, f)^2 s^2 / S + q(C, infinity)^2 V / (2 N))
 
 in at most 5 % of all experiments (each part with its own quantile, as Cochran and Cox, 1950, do for
 unequal variances). So a configuration that lies further behind the best is really worse.
@@ -71,13 +72,13 @@ def compare(values: Values, right: Answers | None = None) -> Verdict | None:
     for label in values:
         shared = sorted(values[label].keys() & values[best].keys())
         if label not in (best, *wild) and shared and freedom > 0:
-            noise[label] = studentised_range(count, freedom) * deviation / np.sqrt(len(shared))
+            of_seeds = studentised_range(count, freedom) * deviation / np.sqrt(len(shared))
+            of_images = 0.0
             if right:
                 ours, theirs = ([right[name][seed] for seed in shared] for name in (label, best))
-                of_images = studentised_range(count, MANY) * np.sqrt(
-                    image_variance(ours, theirs) / 2
-                )
-                noise[label] = np.hypot(noise[label], of_images)
+                variance = image_variance(ours, theirs) / 2
+                of_images = studentised_range(count, MANY) * np.sqrt(variance)
+            noise[label] = np.hypot(of_seeds, of_images)
     behind = {label: max(effects[best] - effects[label], 0.0) for label in values}
     return Verdict(best, behind, noise, wild, bool(right))
 
@@ -133,6 +134,7 @@ def studentised_range(count: int, freedom: int) -> float:
 
 @cache
 def ranges_of_equals(count: int) -> np.ndarray:
-    rng, thousands = np.random.default_rng(0), max(10, 4000 // count)  # fewer vary by under 0.3 %
+    """largest - smallest of `count` standard normal numbers, in at least 10,000 draws."""
+    rng, thousands = np.random.default_rng(0), max(10, 4000 // count)
     normal = (rng.standard_normal((1000, count), np.float32) for _ in range(thousands))
     return np.concatenate([np.ptp(each, axis=1) for each in normal])
