@@ -1,20 +1,15 @@
 """A file is whole or not there; what is in the way is refused; what is a user's own survives."""
 
-import contextlib
 import errno
-import itertools
-import json
 import os
-import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from src.common.errors import InputError
-from src.common.files import MARK, filling, locked, make_writable, replacing, settle
+from src.common.files import locked, make_writable, replacing
 from tests.conftest import ROOT
 
 
@@ -45,12 +40,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_says_where(tmp_path: Path) -
             temporary.write_text("half")
             raise error
         assert caught.value.filename == str(path)
-        with pytest.raises(OSError, match="full") as caught, filling(tmp_path / "run") as folder:
-            (folder / "a.csv").write_text("whole")
-            raise error
-        assert caught.value.filename == str(tmp_path / "run")
     assert contents(tmp_path) == {"table.csv": "old"}
-    assert sorted(os.listdir(tmp_path)) == ["run", "table.csv"]
+    assert os.listdir(tmp_path) == ["table.csv"]
 
 
 def test_a_link_and_a_mode_survive(tmp_path: Path) -> None:
@@ -79,80 +70,6 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="is not a file"), replacing(path):
             pytest.fail("was begun")
         assert path.exists() and not path.is_file()
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="is not a folder"), filling(tmp_path / "file"):
-        pytest.fail("was begun")
-
-
-# ---------------------------------------------------------------------------------- one folder
-
-
-def fill(folder: Path, **texts: str) -> None:
-    with filling(folder) as new:
-        for name, text in texts.items():
-            (new / f"{name}.csv").write_text(text)
-        mark = {"text": list(texts.values()), "sha256": {f"{name}.csv": "" for name in texts}}
-        (new / MARK).write_text(json.dumps(mark))
-
-
-def test_files_of_an_earlier_run_go_and_those_of_others_stay(tmp_path: Path) -> None:
-    run = tmp_path / "results" / "run"
-    for text in ("1", "2"):
-        fill(run, a=text, only_then=text)
-        (run / "own").mkdir(exist_ok=True)
-        for name in ("notes.csv", "own/plot.png"):
-            (run / name).write_text("mine")
-    (tmp_path / "results" / "other.csv").write_text("mine")
-    mark = json.loads((run / MARK).read_text())
-    mark["sha256"]["../other.csv"] = ""  # whoever wrote this
-    (run / MARK).write_text(json.dumps(mark))
-    fill(run, a="3")
-    (run / MARK).unlink()
-    assert contents(tmp_path / "results") == {
-        "run/a.csv": "3",
-        "run/notes.csv": "mine",
-        "run/own/plot.png": "mine",
-        "other.csv": "mine",
-    }
-
-
-def test_a_folder_is_the_old_or_the_new_one_wherever_it_is_killed(tmp_path: Path) -> None:
-    """After each of its calls to the file system in turn; `settle` is what the next reader does."""
-
-    class Killed(BaseException):
-        """As after SIGKILL, nothing more is done."""
-
-    outcomes, complete = [], False
-    for killed_at in range(1, 40):
-        run, calls = tmp_path / str(killed_at), itertools.count(1)
-        fill(run, a="old", b="old", only_then="old")
-        (run / "notes.csv").write_text("mine")
-
-        def call(original, *arguments, calls=calls, killed_at=killed_at, **options):
-            if next(calls) >= killed_at:
-                raise Killed
-            return original(*arguments, **options)
-
-        with pytest.MonkeyPatch.context() as patch:
-            for name in ("rename", "replace", "unlink", "rmdir", "mkdir"):
-                patch.setattr(os, name, partial(call, getattr(os, name)))
-            patch.setattr(shutil, "rmtree", partial(call, shutil.rmtree))
-            with contextlib.suppress(Killed):
-                fill(run, a="new", b="new")
-                complete = True
-        settle(run)
-        left = contents(run)
-        texts = json.loads(left.pop(MARK))["text"]
-        assert left.pop("notes.csv") == "mine"
-        assert left in (
-            {"a.csv": "old", "b.csv": "old", "only_then.csv": "old"},
-            {"a.csv": "new", "b.csv": "new"},
-        )
-        assert texts == list(left.values())
-        outcomes.append(left["a.csv"])
-        if complete:
-            break
-    assert complete and outcomes == sorted(outcomes, reverse=True) and "old" in outcomes
 
 
 # --------------------------------------------------------------------------- locks, permissions

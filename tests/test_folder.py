@@ -1,9 +1,13 @@
 """The folder of a run: its name says what decided it, and what was changed since is noticed."""
 
+import contextlib
 import errno
+import itertools
 import json
+import os
 import shutil
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +99,61 @@ def test_what_cannot_be_read_is_no_damage(
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(PermissionError):
         read_run(*copy)
+
+
+def test_a_folder_holds_the_old_or_the_new_run_wherever_it_is_killed(
+    finished: tuple[Path, dict, Run], digits: Data, tmp_path: Path
+) -> None:
+    """After each of its calls to the file system in turn. What is a user's own stays."""
+
+    class Killed(BaseException):
+        """As after SIGKILL, nothing more is done."""
+
+    _, old, run = finished
+    new = identity(CONFIG, digits, "other code", score_test=True)
+    kept, complete = [], False
+    for killed_at in range(1, 60):
+        folder, calls = tmp_path / str(killed_at), itertools.count(1)
+        write_run(folder, run, old)
+        (folder / "notes.csv").write_text("mine")
+
+        def call(original, *arguments, calls=calls, killed_at=killed_at, **options):
+            if next(calls) >= killed_at:
+                raise Killed
+            return original(*arguments, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("rename", "replace", "unlink", "rmdir", "mkdir"):
+                patch.setattr(os, name, partial(call, getattr(os, name)))
+            patch.setattr(shutil, "rmtree", partial(call, shutil.rmtree))
+            with contextlib.suppress(Killed):
+                write_run(folder, replace(run, best=None), new)
+                complete = True
+        mark = json.loads((folder / "config.json").read_text())
+        (there,) = [each for each in (old, new) if each["code"] == mark["code"]]
+        if (folder / ".new" / "config.json").exists():
+            there = new
+        assert read_run(folder, there).history == run.history
+        assert (folder / "notes.csv").read_text() == "mine"
+        assert (folder / "best.npz").exists() == (there is old)
+        assert not (folder / ".new").exists()
+        kept.append(there is old)
+        if complete:
+            break
+    assert complete and kept == sorted(kept, reverse=True) and any(kept) and not all(kept)
+
+
+def test_a_full_disk_is_told_with_the_place(
+    finished: tuple[Path, dict, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(OSError, match="full") as caught:
+        write_run(tmp_path / "run", finished[2], finished[1])
+    assert caught.value.filename == str(tmp_path / "run")
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_the_name_depends_on_all_that_decides_the_numbers(digits: Data) -> None:

@@ -11,20 +11,14 @@ import sys
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parents[2]
 # What cannot reach a number of a run. All else counts: to retrain once too often is cheap.
-UNHASHED = ["predict.py", "draw.py", "src/figures/", "src/reading/", "src/common/server.py"]
-UNHASHED += ["src/common/code.py", "src/runs/cluster.py", "src/runs/compare.py"]
-UNHASHED += [
-    "src/runs/folder.py",
-    "src/runs/messages.py",
-    "src/runs/pool.py",
-    "src/runs/questions.py",
-]
-UNHASHED += ["src/runs/recipes.py", "src/runs/report.py", "src/runs/statistics.py"]
-UNHASHED += ["src/runs/sweep.py"]
+UNHASHED = """predict.py draw.py src/figures/ src/reading/ src/common/code.py src/common/server.py
+src/runs/cluster.py src/runs/compare.py src/runs/folder.py src/runs/messages.py src/runs/pool.py
+src/runs/questions.py src/runs/recipes.py src/runs/report.py src/runs/statistics.py
+src/runs/sweep.py"""
 ANNOTATIONS_COUNT = (b"ClassVar", b"InitVar", b"annotations__", b"type_hints", b"singledispatch")
 HARMLESS = {"dict", "float", "grid", "int", "len", "list", "range", "start", "tuple", "zip"}
 
@@ -38,24 +32,21 @@ class Sources:
         self.files = {name.replace("/", "."): file for name, file in zip(names, texts)}
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
-        file = self.files.get(name)
-        if file is None:
+        if name not in self.files:
             return None
-        folders = [str(ROOT / file.removesuffix("/__init__.py"))] if "/__init__." in file else None
-        loader: Any = self
-        return spec_from_file_location(
-            name, ROOT / file, loader=loader, submodule_search_locations=folders
-        )
+        file, loader = ROOT / self.files[name], cast(Any, self)
+        inside = [str(file.parent)] if file.name == "__init__.py" else None  # of a package
+        return spec_from_file_location(name, file, loader=loader, submodule_search_locations=inside)
 
     def create_module(self, spec: object) -> None:
         """None asks for an ordinary module."""
 
     def exec_module(self, module: ModuleType) -> None:
-        name, file = module.__name__, self.files[module.__name__]
-        if name not in self.compiled:
+        file = self.files[module.__name__]
+        if file not in self.compiled:
             path = str(ROOT / file)
-            self.compiled[name] = compile(self.texts[file], path, "exec", dont_inherit=True)
-        exec(self.compiled[name], vars(module))
+            self.compiled[file] = compile(self.texts[file], path, "exec", dont_inherit=True)
+        exec(self.compiled[file], vars(module))
 
     def install(self, keep: tuple[str, ...] = ()) -> None:
         """Serve all imports from now on; what was imported before is imported anew."""
@@ -71,15 +62,15 @@ def freeze(script: CodeType) -> list[Sources]:
     Returns who serves them: nobody for a script that does not train. Ends in one line if the script
     is no longer what Python has read.
     """
-    texts, path = read(), Path(script.co_filename).resolve()
+    sources, path = Sources(read()), Path(script.co_filename).resolve()
     file = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
-    if file.startswith(tuple(UNHASHED)):
+    if file in UNHASHED.split():
         return []
-    if file in texts and compile(texts[file], str(path), "exec", dont_inherit=True) != script:
+    text = sources.texts.get(file)
+    if text is not None and compile(text, str(path), "exec", dont_inherit=True) != script:
         print(f"error: {file} was changed while it started; start it again", file=sys.stderr)
         sys.exit(2)
-    sources = Sources(texts)
-    sources.install(keep=tuple(f"src.common.{name}" for name in ("code", "errors", "start")))
+    sources.install(keep=("src.common.code", "src.common.errors", "src.common.start"))
     return [sources]
 
 
@@ -102,46 +93,40 @@ def code_key(texts: dict[str, bytes]) -> str:
     """
     digest = hashlib.sha256()
     for file, text in sorted(texts.items()):
-        if file.startswith(tuple(UNHASHED)) or (file == "experiments.py" and not adds_code(texts)):
+        unhashed = file.startswith(tuple(UNHASHED.split()))
+        if unhashed or (file == "experiments.py" and not adds_code(texts)):
             continue
-        tree = parse(text)
-        if tree and file == "train.py":
-            tree.body = [each for each in tree.body if assigned(each) != ["VALUES"]]
+        body = [each for each in statements(text) if file != "train.py" or not is_values(each)]
         typed = any(word in text for word in ANNOTATIONS_COUNT)
-        digest.update(f"{file}: {outline(tree, typed) if tree else text!r}\n".encode())
+        digest.update(f"{file}: {outline(body, typed)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def parse(text: bytes) -> ast.Module | None:
+def statements(text: bytes) -> list:
+    """The syntax trees of a source; one that is half saved stands for itself."""
     try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError):  # half saved: it cannot run
-        return None
+        return ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return [text]
 
 
 def outline(node: Any, typed: bool) -> str:
     """A syntax tree as text; annotations only where the code may read them."""
     if isinstance(node, list):
-        docstring = [
-            isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in node
-        ]
-        return (
-            "["
-            + ",".join(outline(n, typed) for n, words in zip(node, docstring) if not words)
-            + "]"
-        )
+        parts = [each for each in node if not is_docstring(each)]
+        return f"[{','.join(outline(each, typed) for each in parts)}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = [name for name in node._fields if typed or name not in ("annotation", "returns")]
     return f"{type(node).__name__}({','.join(outline(getattr(node, n, 0), typed) for n in fields)})"
 
 
-def assigned(node: ast.stmt) -> list[str]:
-    """The names to which a statement assigns, if it does nothing else."""
-    if not isinstance(node, (ast.Assign, ast.AnnAssign)):
-        return []
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return [each.id if isinstance(each, ast.Name) else "" for each in targets]
+def is_docstring(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def is_values(node: Any) -> bool:
+    return isinstance(node, ast.Assign) and [ast.unparse(n) for n in node.targets] == ["VALUES"]
 
 
 def adds_code(texts: dict[str, bytes]) -> bool:
@@ -149,19 +134,19 @@ def adds_code(texts: dict[str, bytes]) -> bool:
 
     ACTIVATIONS["swish"] = swish, say, may reach a number: workers have to import it then.
     """
-    tree = parse(texts.get("experiments.py", b""))
-    return tree is None or not all(only_asks(each, texts) for each in tree.body)
 
-
-def only_asks(node: ast.stmt, texts: dict[str, bytes]) -> bool:
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return not node.decorator_list
-    if isinstance(node, (ast.Import, ast.ImportFrom)):  # of nothing that the user has added
-        modules = [getattr(node, "module", alias.name) for alias in node.names]
-        return not any(f"{module}.py" in texts for module in modules if module != "train")
-    if isinstance(node, ast.If):
-        return ast.unparse(node.test) == "__name__ == '__main__'"
-    calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
-    if not all(isinstance(call, ast.Name) and call.id in HARMLESS for call in calls):
+    def only_asks(node: Any) -> bool:
+        match node:
+            case ast.FunctionDef(decorator_list=[]) | ast.ClassDef(decorator_list=[]):
+                return True
+            case ast.If(test=ast.Compare(left=ast.Name("__name__"))):
+                return True
+            case ast.Import() | ast.ImportFrom():  # of nothing that the user has added
+                names = [getattr(node, "module", alias.name) for alias in node.names]
+                return not any(f"{name}.py" in texts for name in names if name != "train")
+            case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()) | ast.Expr():
+                calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+                return all(isinstance(call, ast.Name) and call.id in HARMLESS for call in calls)
         return False
-    return isinstance(node, ast.Expr) or (bool(assigned(node)) and "" not in assigned(node))
+
+    return not all(only_asks(each) for each in statements(texts.get("experiments.py", b"")))

@@ -40,56 +40,6 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-MARK = "config.json"  # of a folder that is whole: it lists the other files, and is written last
-
-
-@contextlib.contextmanager
-def filling(folder: Path) -> Iterator[Path]:
-    """Write the files of a folder anew: inside it, then moved to their places, MARK last.
-
-    with filling(folder) as new: write(new / "a.csv"); write(new / MARK)
-
-    The files that the old MARK lists and the new one does not go; all others stay. Killed at any
-    moment, the folder is as it was, or `settle` makes it what it was to become.
-    """
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise InputError(f"{folder}: is not a folder; give another name to write to")
-    new = folder / ".new"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        settle(folder)
-        new.mkdir()
-        yield new
-        os.rename(new, folder / ".whole")
-        settle(folder)
-    except OSError as error:
-        raise located(error, folder) from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
-def settle(folder: Path) -> None:
-    """Finish what a killed `filling` has written as a whole, and remove what it has not."""
-    whole = folder / ".whole"
-    if whole.is_dir():
-        if (whole / MARK).is_file():
-            for name in listed(folder) - listed(whole):
-                (folder / name).unlink(missing_ok=True)
-            for path in sorted(whole.iterdir(), key=lambda path: path.name == MARK):
-                os.replace(path, folder / path.name)
-        whole.rmdir()
-    shutil.rmtree(folder / ".new", ignore_errors=True)
-
-
-def listed(folder: Path) -> set[str]:
-    """The names of the files that the MARK of a folder lists; none if it is not sound."""
-    try:
-        content = json.loads((folder / MARK).read_text(encoding="utf-8"))
-        return {name for name in content["sha256"] if Path(name).name == name}
-    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
-        return set()
-
-
 def located(error: OSError, path: Path) -> OSError:
     """The same error, saying what was to be written."""
     return OSError(error.errno or errno.EIO, error.strerror or str(error), str(path))

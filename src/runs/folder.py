@@ -13,6 +13,8 @@ import copy
 import dataclasses
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,13 @@ import pandas as pd
 from threadpoolctl import threadpool_info
 
 from src.common.errors import InputError
-from src.common.files import MARK, filling, settle, write_json
+from src.common.files import located, write_json
 from src.digits.data import Data
 from src.reading.saved import save_network
 from src.runs.config import Config
 from src.runs.history import Run
 
+MARK = "config.json"
 DAMAGED: tuple = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 DAMAGED += (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -64,13 +67,18 @@ def run_name(decided_by: dict) -> str:
 def write_run(
     folder: Path, run: Run, decided_by: dict, trained_on: np.ndarray | None = None
 ) -> None:
-    """Write the files of a run, all or none, in place of those of another. `filling` says how.
+    """Write the files of a run, all or none, in place of those of another.
 
-    `trained_on` are the row_hashes of the training images, for save_network.
+    They are written to a folder inside `folder` first, then moved, config.json last. Killed at any
+    moment, the old run is there, or `settle` puts the new one in its place. `trained_on` are the
+    row_hashes of the training images, for save_network.
     """
+    new = folder / ".new"
     saved_with = {"preprocessing": run.config.preprocessing, "config": decided_by["config"]}
     saved_with |= {"metrics": run.metrics}
-    with filling(folder) as new:
+    try:
+        settle(folder)
+        new.mkdir(parents=True)
         write_json(new / "metrics.json", run.metrics)
         pd.DataFrame(run.history).to_csv(new / "history.csv", index=False)
         pd.DataFrame(run.layers).to_csv(new / "layers.csv", index=False)
@@ -82,6 +90,21 @@ def write_run(
             save_network(new / "best.npz", best, saved_with, trained_on)
         sums = {path.name: checksum(path) for path in sorted(new.iterdir())}
         write_json(new / MARK, decided_by | {"sha256": sums})
+        settle(folder)
+    except OSError as error:  # a full disk does not say where
+        shutil.rmtree(new, ignore_errors=True)
+        raise located(error, folder) from error
+
+
+def settle(folder: Path) -> None:
+    """Finish what a killed write_run has written as a whole, and remove what it has not."""
+    new = folder / ".new"
+    if (new / MARK).is_file():
+        if "best.npz" not in json.loads((new / MARK).read_text(encoding="utf-8"))["sha256"]:
+            (folder / "best.npz").unlink(missing_ok=True)  # of an earlier run
+        for path in sorted(new.iterdir(), key=lambda path: path.name == MARK):
+            os.replace(path, folder / path.name)
+    shutil.rmtree(new, ignore_errors=True)
 
 
 def read_run(folder: Path, decided_by: dict) -> Run | None:
