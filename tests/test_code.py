@@ -151,6 +151,7 @@ def tree(tmp_path: Path) -> Path:
     """A copy of the project."""
     folder = tmp_path / "tree"
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "data").symlink_to(ROOT / "data")
     (folder / "tests").mkdir()
     for name in ("train.py", "tests/bare_sweep.py"):
         shutil.copy(ROOT / name, folder / name)
