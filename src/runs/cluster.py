@@ -1,15 +1,15 @@
 """The tasks of a sweep on a Dask cluster, whose workers need Python, NumPy and no more.
 
 Sources and data are part of a plugin, which the scheduler hands once to each worker, also to those
-that come late. A worker that is fit offers a resource, which each task needs, so that the others
-get no tasks. On a fit worker a task runs as on this machine: in a process of its own, with one BLAS
-thread.
+that come late. A worker that is fit offers a resource, which each task needs: so the others get no
+tasks. There a task runs as on this machine, in a process of its own with one BLAS thread.
 """
 
 import asyncio
 import contextlib
 import functools
 import logging
+import pickle
 import queue
 import sys
 import time
@@ -23,11 +23,12 @@ from tqdm import tqdm
 
 from src.common.errors import InputError
 from src.runs import pool
-from src.runs.pool import DEAD, TaskFailed, ask, end, result_of, start
+from src.runs.pool import TaskFailed, Workers, result_of
 from src.runs.worker import reason
 
 WAIT_SECONDS = 7  # for an answer, and for a worker when there is none
 PREFIX = "numpy-mnist-sweep-"  # of the plugins' names: nobody else's begin so
+VERSIONS = f"Python {sys.version_info[0]}.{sys.version_info[1]} and NumPy {np.__version__}"
 
 
 def run_on_cluster(
@@ -37,39 +38,37 @@ def run_on_cluster(
 
     Raises InputError if there is no scheduler or no fit worker, or none any more.
     """
-    events: queue.SimpleQueue = queue.SimpleQueue()
-    with connected(scheduler) as client, in_one_line(scheduler):
+    events: queue.SimpleQueue[tuple] = queue.SimpleQueue()
+    with connected(scheduler) as client:
         name = PREFIX + client.id  # two sweeps may share a cluster
-        client.subscribe_topic(name, lambda event: events.put(event[1]))
-        unfit: dict[str, str] = {}
-        seen, left = time.monotonic(), len(tasks)
+        unfit, seen, left = set[str](), time.monotonic(), len(tasks)
         try:
-            futures = submit(client, name, tasks, program)
+            with in_one_line(scheduler):
+                client.subscribe_topic(name, lambda event: events.put(event[1]))
+                futures = submit(client, name, tasks, program)
             for key, future in futures.items():
                 future.add_done_callback(functools.partial(fetch, key=key, events=events))
             while left:
                 try:
                     what, key, value = events.get(timeout=0.5)
                 except queue.Empty:
-                    if client.nthreads().keys() - unfit:
-                        seen = time.monotonic()
-                    elif time.monotonic() - seen > WAIT_SECONDS:
-                        raise InputError(
-                            f"--scheduler {scheduler}: no fit worker is connected; start some"
-                        ) from None
+                    with in_one_line(scheduler):
+                        if client.nthreads().keys() - unfit:
+                            seen = time.monotonic()
+                        elif time.monotonic() - seen > WAIT_SECONDS:
+                            raise ValueError("no fit workers are connected; start some") from None
                     continue
                 if what == "step":
                     on_step(key)
-                elif what == "gone":
-                    raise InputError("the Dask scheduler is gone; start it and its workers again")
-                elif what == "unfit":
-                    if key not in unfit:
-                        tqdm.write(f"the Dask worker {key} gets no runs: {value}", file=sys.stderr)
-                    unfit[key] = value
-                else:
+                elif what == "result":
                     left -= 1
                     futures.pop(key).release()
                     yield key, value
+                elif what == "gone":
+                    raise InputError("the Dask scheduler is gone; start it and its workers again")
+                elif key not in unfit:
+                    unfit.add(key)
+                    tqdm.write(f"the Dask worker {key} gets no runs: {value}", file=sys.stderr)
         finally:
             if client.status == "running":
                 with contextlib.suppress(Exception):
@@ -81,57 +80,37 @@ def submit(client: Any, name: str, tasks: dict[str, bytes], program: tuple) -> d
     import cloudpickle
     from distributed import Status, WorkerPlugin, get_worker
 
-    *rest, (content, arrays) = program
-    packed = [zlib.compress(array, 1) for array in arrays]
-    needed = f"Python {sys.version_info[0]}.{sys.version_info[1]} and NumPy {np.__version__}"
+    packed = zlib.compress(pickle.dumps(program, protocol=5), 1)
 
     class Trainer(WorkerPlugin):  # in a function, so that Dask sends it by value
-        def setup(self, worker: Any) -> Any:
-            self.workers: list = []
-            self.idle: list = []
+        def setup(self, worker: Any) -> Any:  # if it failed, each task that comes here would fail
             try:
                 import numpy
 
-                version = numpy.__version__
+                here = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+                here += f" and NumPy {numpy.__version__}"
             except Exception as error:
-                version = f"missing ({error})"
-            here = f"Python {sys.version_info[0]}.{sys.version_info[1]} and NumPy {version}"
-            if here != needed:
-                worker.log_event(
-                    name, ("unfit", worker.address, f"it has {here}, but here it is {needed}")
-                )
-                return None
-            return self.offer(worker)
+                here = f"no NumPy ({error!r})"
+            if here == VERSIONS:
+                return self.offer(worker)
+            why = f"it has {here}, but the sweep was started with {VERSIONS}"
+            worker.log_event(name, ("unfit", worker.address, why))
 
         async def offer(self, worker: Any) -> None:
+            self.workers = Workers(packed)
             await worker.set_resources(**{name: worker.state.nthreads})
-            if worker.status == Status.running:  # or tasks that wait for it are not looked at again
+            if worker.status == Status.running:  # so that tasks that found nobody are told
                 worker.status = Status.paused
                 worker.status = Status.running
 
         def teardown(self, worker: Any) -> None:
-            for each in self.workers:
-                end(each)
-
-        def run(self, task: bytes, on_step: Callable[[], None]) -> tuple:
-            for _ in range(2):
-                arrays = [zlib.decompress(array) for array in packed]
-                worker = (
-                    self.idle.pop()
-                    if self.idle
-                    else start((*rest, (content, arrays)), self.workers)
-                )
-                try:
-                    answer = ask(worker, task, on_step)
-                    self.idle.append(worker)
-                    return answer
-                except DEAD:
-                    status = end(worker)
-            return "failed", f"its worker died twice (exit status {status})"
+            if hasattr(self, "workers"):
+                self.workers.close()
 
     def run(key: str, task: bytes) -> tuple:
         worker: Any = get_worker()
-        return worker.plugins[name].run(task, lambda: worker.log_event(name, ("step", key, None)))
+        step = functools.partial(worker.log_event, name, ("step", key, None))
+        return worker.plugins[name].workers.run(task, step)
 
     def left_over(dask_scheduler: Any) -> list[str]:
         names = {PREFIX + client for client in dask_scheduler.clients}
@@ -142,9 +121,9 @@ def submit(client: Any, name: str, tasks: dict[str, bytes], program: tuple) -> d
     for plugin in client.run_on_scheduler(left_over):  # by sweeps that were killed
         client.unregister_worker_plugin(plugin)
     client.register_plugin(Trainer(), name)
-    options = {"resources": {name: 1}, "pure": False}
     keys = [f"{name}-{key}" for key in tasks]
-    return dict(zip(tasks, client.map(run, tasks, tasks.values(), key=keys, **options)))
+    futures = client.map(run, tasks, tasks.values(), key=keys, resources={name: 1}, pure=False)
+    return dict(zip(tasks, futures))
 
 
 def fetch(future: Any, key: str, events: queue.SimpleQueue) -> None:

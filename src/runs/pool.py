@@ -25,7 +25,6 @@ from typing import Any
 from src.common.code import ROOT
 from src.common.start import BLAS
 
-DEAD = (OSError, EOFError, pickle.UnpicklingError)  # what a broken pipe leads to
 # What a run prints on file descriptor 1 must not garble the answers: they get one of their own.
 WORKER = """
 import sys
@@ -39,7 +38,10 @@ try:
 except OSError:  # stderr is closed
     os.dup2(nothing, 1)
 try:
-    root, texts, function, data = pickle.load(inbox)
+    program = pickle.load(inbox)
+    if isinstance(program, bytes):
+        program = pickle.loads(__import__("zlib").decompress(program))
+    root, texts, *program = program
 except Exception:  # our parent is gone
     os._exit(1)
 code = dict(__name__="code", __file__=root + "/src/common/code.py")
@@ -47,7 +49,7 @@ exec(compile(texts["src/common/code.py"], code["__file__"], "exec"), code)
 sources = code["Sources"](texts)
 sources.install()
 from src.runs.worker import serve
-serve(sources, function, data, inbox, outbox)
+serve(sources, *program, inbox, outbox)
 """
 
 
@@ -55,112 +57,54 @@ class TaskFailed(Exception):
     """Why a task has no result, in one line."""
 
 
-def run_tasks(
-    program: tuple, tasks: dict[str, bytes], jobs: int, on_step: Callable[[str], None]
-) -> Generator[tuple[str, Any]]:
-    """Run each of the pickled tasks of a `program` and yield (key, result) as they finish.
+class Workers:
+    """The worker processes of one program. Each call of `run` has one for itself."""
 
-    The steps of a task reach on_step(key), in some thread. A task that raises yields a TaskFailed
-    in place of its result, and so does one whose worker dies under it twice; the others go on.
-    """
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-    workers, stopped = list[subprocess.Popen](), threading.Event()
+    def __init__(self, program: tuple | bytes) -> None:
+        self.program, self.closed = program, False
+        self.started, self.idle = list[Any](), list[Any]()
 
-    def attend() -> None:
-        """In a thread for each worker: give it task after task, once more to another if it dies."""
-        worker = None
-        try:
-            while True:
-                key = waiting.get_nowait()
-                for _ in range(2):
-                    worker = worker or start(program, workers)
-                    if stopped.is_set():
-                        return
-                    try:
-                        answer = ask(worker, tasks[key], functools.partial(on_step, key))
-                        break
-                    except DEAD:
-                        answer = "failed", f"its worker died twice (exit status {end(worker)})"
-                        worker = None
-                done.put((key, result_of(*answer)))
-        except queue.Empty:
-            pass
-        except Exception as error:
-            done.put(("", error))
-        finally:
-            if worker:
-                end(worker)
+    def run(self, task: bytes, on_step: Callable[[], None]) -> tuple[str, Any]:
+        """What a worker answers to a task, for result_of; if it dies, another is asked once."""
+        for _ in range(2):
+            try:
+                worker = self.idle.pop()
+            except IndexError:
+                worker = self.start()
+            try:
+                pickle.dump(task, worker.stdin)
+                worker.stdin.flush()
+                while (answer := pickle.load(worker.stdout))[0] == "step":
+                    on_step()
+                self.idle.append(worker)
+                return answer
+            except (OSError, EOFError, pickle.UnpicklingError):  # what a broken pipe leads to
+                status = end(worker)
+        return "failed", f"its worker died twice (exit status {status})"
 
-    for key in tasks:
-        waiting.put(key)
-    threads = [threading.Thread(target=attend, daemon=True) for _ in range(min(jobs, len(tasks)))]
-    try:
-        for thread in threads:
-            thread.start()
-        for _ in tasks:
-            key, result = next_of(done)
-            if not key:
-                raise result
-            yield key, result
-    finally:
-        stopped.set()
-        for worker in list(workers):
+    def start(self) -> Any:
+        path = [each for each in sys.path if each and Path(each).resolve() != ROOT]
+        if hasattr(signal, "pthread_sigmask"):  # inherited: Ctrl-C is for us, who end the worker
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        worker: Any = subprocess.Popen(
+            [sys.executable, "-c", WORKER.format(path=path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | dict.fromkeys(BLAS, "1"),  # whatever is set outside
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C either
+        )
+        self.started.append(worker)
+        if self.closed:
             worker.kill()
-        for thread in threads:
-            if thread.ident:
-                thread.join()
+        with contextlib.suppress(OSError):  # it died: whoever asks it will see
+            pickle.dump(self.program, worker.stdin, protocol=5)
+        return worker
 
-
-def next_of(done: queue.SimpleQueue) -> Any:
-    while True:  # not without end: on Windows, Ctrl-C would have to wait for it
-        with contextlib.suppress(queue.Empty):
-            return done.get(timeout=0.25)
-
-
-def pack(texts: dict[str, bytes], function: str, data: Any) -> tuple:
-    """The program of workers: answer each task with function(step, data, *task).
-
-    `function` is "module:name" in the sources `texts`. Arrays in the data are not copied.
-    """
-    arrays: list[pickle.PickleBuffer] = []
-    content = pickle.dumps(data, protocol=5, buffer_callback=arrays.append)
-    return str(ROOT), texts, function, (content, arrays)
-
-
-def start(program: tuple, workers: list) -> Any:
-    """A worker process, also added to `workers`."""
-    path = [each for each in sys.path if each and Path(each).resolve() != ROOT]
-    if hasattr(signal, "pthread_sigmask"):  # inherited: Ctrl-C is for us, who then end the worker
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    worker: Any = subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(path=path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | dict.fromkeys(BLAS, "1"),  # whatever is set outside
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C on Windows
-    )
-    workers.append(worker)
-    with contextlib.suppress(OSError):  # it died: whoever asks it will see
-        pickle.dump(program, worker.stdin, protocol=5)
-    return worker
-
-
-def ask(worker: Any, task: bytes, on_step: Callable[[], None]) -> tuple[str, Any]:
-    """What a worker answers to a task, for result_of. If it dies, raises one of DEAD."""
-    pickle.dump(task, worker.stdin)
-    worker.stdin.flush()
-    while (answer := pickle.load(worker.stdout))[0] == "step":
-        on_step()
-    return answer
-
-
-def result_of(what: str, value: Any) -> Any:
-    """The result of a task, or TaskFailed."""
-    try:
-        return TaskFailed(value) if what == "failed" else pickle.loads(value)
-    except Exception as error:
-        return TaskFailed(f"its result cannot be read: {error!r}")
+    def close(self) -> None:
+        """End all workers, whatever they do."""
+        self.closed = True
+        for worker in list(self.started):
+            worker.kill()
 
 
 def end(worker: Any) -> int:
@@ -170,6 +114,69 @@ def end(worker: Any) -> int:
         with contextlib.suppress(OSError):  # what it did not read any more
             pipe.close()
     return worker.wait()
+
+
+def run_tasks(
+    program: tuple, tasks: dict[str, bytes], jobs: int, on_step: Callable[[str], None]
+) -> Generator[tuple[str, Any]]:
+    """Run each of the pickled tasks of a program (see `pack`); yield (key, result) as they finish.
+
+    The steps of a task reach on_step(key), in some thread. A task that raises yields a TaskFailed
+    in place of its result, and so does one whose worker dies under it twice; the others go on.
+    """
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    workers = Workers(program)
+
+    def attend() -> None:  # in a thread for each worker
+        try:
+            while not workers.closed:
+                key = waiting.get_nowait()
+                done.put((key, workers.run(tasks[key], functools.partial(on_step, key))))
+        except queue.Empty:
+            pass
+        except Exception as error:
+            done.put(("", error))
+
+    for key in tasks:
+        waiting.put(key)
+    threads = [threading.Thread(target=attend, daemon=True) for _ in range(min(jobs, len(tasks)))]
+    try:
+        for thread in threads:
+            thread.start()
+        left = len(tasks)
+        while left:
+            with contextlib.suppress(queue.Empty):
+                key, answer = done.get(timeout=0.25)  # or Windows would not hear a Ctrl-C
+                if not key:
+                    raise answer
+                left -= 1
+                yield key, result_of(*answer)
+    finally:
+        workers.close()
+        for thread in threads:
+            if thread.ident:
+                thread.join()
+        for worker in workers.started:
+            end(worker)
+
+
+def pack(texts: dict[str, bytes], function: str, data: Any) -> tuple:
+    """The program of workers: answer each task with function(step, data, *task).
+
+    `function` is "module:name" in the sources `texts`. Arrays in the data are not copied.
+    """
+    arrays: list[pickle.PickleBuffer] = []
+    content = pickle.dumps(data, protocol=5, buffer_callback=arrays.append)
+    return str(ROOT), texts, function, content, arrays
+
+
+def result_of(what: str, value: Any) -> Any:
+    """The result of a task, or TaskFailed."""
+    try:
+        return TaskFailed(value) if what == "failed" else pickle.loads(value)
+    except Exception as error:
+        return TaskFailed(f"its result cannot be read: {error!r}")
 
 
 def jobs_possible() -> int:

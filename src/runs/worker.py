@@ -19,12 +19,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 
-def serve(sources: Any, function: str, data: tuple, inbox: BinaryIO, outbox: BinaryIO) -> None:
+def serve(
+    sources: Any, function: str, content: bytes, arrays: list, inbox: BinaryIO, outbox: BinaryIO
+) -> None:
     """Answer each task from inbox with what function(step, data, *task) returns; never returns."""
 
-    def tell(*message: object) -> None:
+    def tell(*answer: Any) -> None:
         try:
-            pickle.dump(message, outbox)
+            pickle.dump(answer, outbox)
             outbox.flush()
         except OSError:  # nobody listens any more
             os._exit(1)
@@ -36,23 +38,22 @@ def serve(sources: Any, function: str, data: tuple, inbox: BinaryIO, outbox: Bin
         finally:  # our parent is gone
             os._exit(1)
 
-    content, arrays = data[0], [memoryview(each).toreadonly() for each in data[1]]
-    tasks: queue.SimpleQueue = queue.SimpleQueue()
+    shared = [memoryview(each).toreadonly() for each in arrays]
+    tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=listen, daemon=True).start()
     gc.freeze()  # what stays, such as NumPy
     while True:
-        task = tasks.get()
+        task, result = tasks.get(), None
         sources.install()
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
-        call: Any
         try:
             call = functools.partial(pkgutil.resolve_name(function), lambda: tell("step", None))
-            result = call(pickle.loads(content, buffers=arrays), *pickle.loads(task))
+            result = call(pickle.loads(content, buffers=shared), *pickle.loads(task))
             tell("result", pickle.dumps(result))
         except BaseException as error:  # SystemExit too
             tell("failed", reason(error))
-        call = result = None  # with all that they hold
+        del result
         gc.collect()
 
 
