@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from src.common.start import start
 
 start(__name__)
-if len(sys.argv) > 5:  # wait until the test has done something to the sources
+if "wait" in sys.argv:  # until the test has done something to the sources
     print("started", flush=True)
     sys.stdin.readline()
 
@@ -27,7 +27,8 @@ def main() -> None:
 
     configs = {label: Config(**one) for label, one in json.loads(configs).items() if one}
     wanted = [Wanted("", label, config, False) for label, config in configs.items()]
-    for each, run in sweep(wanted, load_data(data), Path(folder), int(jobs)):
+    scheduler = sys.argv[5] if "tcp:" in sys.argv[-1] else None
+    for each, run in sweep(wanted, load_data(data), Path(folder), int(jobs), scheduler):
         loss = run if isinstance(run, str) else run.metrics["last_train_loss"]
         print("RESULT", json.dumps([each.label, loss]), flush=True)
 

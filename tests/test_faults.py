@@ -1,28 +1,24 @@
-"""Kill it, fill its disk, start it twice: what was finished is whole, and going on works."""
+"""Kill it, stop it, fill its disk: what was finished is whole, and going on works."""
 
-import contextlib
-import csv
 import json
 import os
 import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from src.reading.saved import load_network
 from tests.conftest import ROOT
-from tests.test_experiments import SWEEP, folders, without_clock
+from tests.test_pool import needs_proc, processes_of
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("pgrep") or not Path("/proc/self/stat").exists(),
-    reason="counts processes with pgrep and /proc",
-)
-EPOCHS = "4"
+CONFIGS = {str(seed): {"hidden": [32], "epochs": 4, "seed": seed} for seed in range(8)}
 
 
 @pytest.fixture(scope="module")
@@ -34,150 +30,74 @@ def digits_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def start(results: Path, data: Path, *arguments: str) -> subprocess.Popen:
+def start(runs: Path, data: Path) -> subprocess.Popen:
     """A sweep in a session of its own, as from a terminal of its own."""
-    command = [*SWEEP, "--data", str(data)]
-    command += ["--epochs", EPOCHS, "--results", str(results), "--jobs", "2", *arguments]
+    command = [sys.executable, str(ROOT / "tests" / "bare_sweep.py"), str(data), str(runs), "2"]
     return subprocess.Popen(
-        command,
+        [*command, json.dumps(CONFIGS)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=results.parent,
         start_new_session=True,
     )
 
 
-def children(pid: int) -> list[int]:
-    """The processes that this one has started, directly."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
-    return [int(line) for line in found.stdout.split()]
+def whole_runs(runs: Path) -> dict[str, bytes]:
+    """The network of each run that is marked as whole, after a look into all its files."""
+    found = {}
+    for mark in runs.glob("*/config.json"):
+        sums = json.loads(mark.read_text())["sha256"]
+        assert {"history.csv", "layers.csv", "metrics.json", "network.npz"} <= sums.keys()
+        assert len(pd.read_csv(mark.parent / "history.csv")) == 5
+        json.loads((mark.parent / "metrics.json").read_text())
+        network, _ = load_network(mark.parent / "network.npz")
+        found[mark.parent.name] = network.parameters.tobytes()
+    return found
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_for(condition, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
+def until_nobody_is_left(session: int) -> None:
+    end = time.monotonic() + 30
+    while processes_of(session):
+        assert time.monotonic() < end, "a process is left"
         time.sleep(0.02)
-    return condition()
 
 
-def parse_everything(results: Path) -> None:
-    """Every file that is there, except half-written ones under a name of their own, is whole."""
-    for path in results.rglob("*"):
-        if not path.is_file() or ".partial" in str(path) or path.name == ".lock":
-            continue
-        if path.suffix == ".json":
-            json.loads(path.read_text())
-        elif path.suffix == ".csv":
-            with open(path, newline="") as file:
-                rows = list(csv.reader(file))
-            assert len({len(row) for row in rows}) == 1, path
-        elif path.suffix == ".npz":
-            load_network(path)
-        elif path.suffix == ".png":
-            assert path.read_bytes()[-8:-4] == b"IEND", path
-
-
-def crash_until_done(tmp_path: Path, data: Path, kills: int, seeds: str, seed: int) -> None:
-    """Kill a sweep at random moments, then let it finish and compare it with an undisturbed one."""
-    undisturbed, results = tmp_path / "undisturbed", tmp_path / "results"
-    process = start(undisturbed, data, "--seeds", seeds)
-    process.communicate(timeout=300)
-    assert process.returncode == 0
-    rng = random.Random(seed)
-    finished: dict[str, int] = {}
+@needs_proc
+@pytest.mark.parametrize(("kills", "seed"), [(2, 1), pytest.param(20, 2, marks=pytest.mark.slow)])
+def test_a_killed_sweep_goes_on_where_it_was(
+    kills: int, seed: int, tmp_path: Path, digits_npz: Path
+) -> None:
+    undisturbed, runs = tmp_path / "undisturbed", tmp_path / "runs"
+    start(undisturbed, digits_npz).communicate(timeout=300)
+    rng, finished = random.Random(seed), {}
     for _ in range(kills):
-        process = start(results, data, "--seeds", seeds)
-        workers = []
-        end = time.monotonic() + rng.uniform(0.5, 4.0)
-        while time.monotonic() < end and process.poll() is None:
-            workers = children(process.pid) or workers
-            time.sleep(0.02)
+        process = start(runs, digits_npz)
+        time.sleep(rng.uniform(0.5, 3))
         process.kill()
         process.communicate()
-        parse_everything(results)
-        now = folders(results)
-        assert all(now.get(name) == when for name, when in finished.items()), "done twice or lost"
+        until_nobody_is_left(process.pid)
+        now = whole_runs(runs)
+        assert finished.items() <= now.items(), "lost, or done twice"
         finished = now
-        assert wait_for(lambda workers=workers: not any(map(is_alive, workers)), 10), "orphans"
-    process = start(results, data, "--seeds", seeds)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    now = folders(results)
-    assert all(now[name] == when for name, when in finished.items())
-    assert not list(results.glob("runs/.*"))
-    for name in ("summary.csv", "curves.csv"):
-        tables = [
-            without_clock(folder / "hidden_layers" / name) for folder in (undisturbed, results)
-        ]
-        assert tables[0] == tables[1]
-    parse_everything(results)
+    _, errors = (process := start(runs, digits_npz)).communicate(timeout=300)
+    assert process.returncode == 0 and "training again" not in errors, errors
+    assert whole_runs(runs) == whole_runs(undisturbed) and len(whole_runs(runs)) == 8
+    assert not list(runs.glob("*/.*"))
 
 
-def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, digits_npz: Path) -> None:
-    crash_until_done(tmp_path, digits_npz, kills=2, seeds="1", seed=1)
-
-
-@pytest.mark.slow
-def test_a_sweep_killed_twenty_times(tmp_path: Path, digits_npz: Path) -> None:
-    crash_until_done(tmp_path, digits_npz, kills=20, seeds="3", seed=2)
-
-
+@needs_proc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_is_orderly(number: int, tmp_path: Path, digits_npz: Path) -> None:
-    results = tmp_path / "results"
-    process = start(results, digits_npz, "--seeds", "3")
-    assert wait_for(lambda: len(folders(results)) >= 1, 60)
-    workers = children(process.pid)
-    before = time.monotonic()
+    process = start(tmp_path / "runs", digits_npz)
+    while not process.stdout.readline().startswith("RESULT"):
+        assert process.poll() is None
     os.killpg(process.pid, number) if number == signal.SIGINT else process.terminate()
     _, errors = process.communicate(timeout=10)
-    assert time.monotonic() - before < 2
     assert process.returncode == 130
-    assert wait_for(lambda: not any(map(is_alive, workers)), 2)
     assert "runs are saved. Give the same command again to continue" in errors
     assert "Traceback" not in errors
-    parse_everything(results)
-
-
-def test_a_killed_worker_costs_only_time(tmp_path: Path, digits_npz: Path) -> None:
-    results = tmp_path / "results"
-    process = start(results, digits_npz, "--seeds", "1")
-
-    workers: list[int] = []
-
-    def started() -> bool:
-        workers[:] = children(process.pid)
-        return len(workers) >= 2
-
-    assert wait_for(started, 60)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(workers[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert len(folders(results)) == 8
-
-
-def test_two_sweeps_at_once(tmp_path: Path, digits_npz: Path) -> None:
-    results = tmp_path / "results"
-    first = start(results, digits_npz, "--seeds", "1")
-    assert wait_for(lambda: len(folders(results)) >= 1, 60)
-    second = start(results, digits_npz, "--seeds", "1")
-    _, errors = second.communicate(timeout=60)
-    assert second.returncode == 2
-    assert "another sweep is writing there" in errors
-    first.communicate(timeout=120)
-    assert first.returncode == 0
-    assert len(folders(results)) == 8
+    until_nobody_is_left(process.pid)
+    assert 1 <= len(whole_runs(tmp_path / "runs")) < 8
 
 
 @pytest.mark.skipif(
@@ -186,26 +106,20 @@ def test_two_sweeps_at_once(tmp_path: Path, digits_npz: Path) -> None:
 def test_a_full_disk(tmp_path: Path, digits_npz: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("this machine does not let us mount a tmpfs")
     try:
-        process = start(disk / "results", digits_npz, "--seeds", "1")
-        _, errors = process.communicate(timeout=120)
+        _, errors = (process := start(disk / "runs", digits_npz)).communicate(timeout=120)
         assert process.returncode == 2
         last = errors.strip().splitlines()[-1]
-        assert "No space left on device" in last
-        assert str(disk / "results") in last
+        assert "No space left on device" in last and str(disk / "runs") in last
         assert "Traceback" not in errors
-        parse_everything(disk / "results")
-        kept = folders(disk / "results")
+        kept = whole_runs(disk / "runs")
         assert 1 <= len(kept) < 8
         subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
-        process = start(disk / "results", digits_npz, "--seeds", "1")
-        process.communicate(timeout=120)
-        assert process.returncode == 0
-        after = folders(disk / "results")
-        assert len(after) == 8
-        assert all(after[name] == when for name, when in kept.items())
+        start(disk / "runs", digits_npz).communicate(timeout=120)
+        after = whole_runs(disk / "runs")
+        assert len(after) == 8 and kept.items() <= after.items()
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -6,6 +6,7 @@ tasks. There a task runs as on this machine, in a process of its own with one BL
 """
 
 import asyncio
+import collections
 import contextlib
 import functools
 import logging
@@ -27,6 +28,7 @@ from src.runs.pool import TaskFailed, Workers, result_of
 from src.runs.worker import reason
 
 WAIT_SECONDS = 7  # for an answer, and for a worker when there is none
+POLL_SECONDS = 0.5
 PREFIX = "numpy-mnist-sweep-"  # of the plugins' names: nobody else's begin so
 VERSIONS = f"Python {sys.version_info[0]}.{sys.version_info[1]} and NumPy {np.__version__}"
 
@@ -41,28 +43,35 @@ def run_on_cluster(
     events: queue.SimpleQueue[tuple] = queue.SimpleQueue()
     with connected(scheduler) as client:
         name = PREFIX + client.id  # two sweeps may share a cluster
-        unfit, seen, left = set[str](), time.monotonic(), len(tasks)
+        waiting, futures, unfit, slots = collections.deque(tasks), dict[str, Any](), set[str](), 0
+        looked, seen = 0.0, time.monotonic()
         try:
             with in_one_line(scheduler):
                 client.subscribe_topic(name, lambda event: events.put(event[1]))
-                futures = submit(client, name, tasks, program)
-            for key, future in futures.items():
-                future.add_done_callback(functools.partial(fetch, key=key, events=events))
-            while left:
-                try:
-                    what, key, value = events.get(timeout=0.5)
-                except queue.Empty:
+                run = prepare(client, name, program)
+            while waiting or futures:
+                if (now := time.monotonic()) > looked + POLL_SECONDS:
                     with in_one_line(scheduler):
-                        if client.nthreads().keys() - unfit:
-                            seen = time.monotonic()
-                        elif time.monotonic() - seen > WAIT_SECONDS:
-                            raise ValueError("no fit workers are connected; start some") from None
+                        fit = {
+                            each: n for each, n in client.nthreads().items() if each not in unfit
+                        }
+                        looked, slots = now, 2 * sum(fit.values())
+                        seen = now if fit else seen
+                        if now - seen > WAIT_SECONDS:
+                            raise ValueError("no fit workers are connected; start some")
+                while waiting and len(futures) < slots:  # few, or each death would count for all
+                    key = waiting.popleft()
+                    more = {"key": f"{name}-{key}", "resources": {name: 1}, "pure": False}
+                    futures[key] = client.submit(run, key, tasks[key], **more)
+                    futures[key].add_done_callback(functools.partial(fetch, key, events))
+                try:
+                    what, key, value = events.get(timeout=POLL_SECONDS)
+                except queue.Empty:
                     continue
                 if what == "step":
                     on_step(key)
                 elif what == "result":
-                    left -= 1
-                    futures.pop(key).release()
+                    del futures[key]
                     yield key, value
                 elif what == "gone":
                     raise InputError("the Dask scheduler is gone; start it and its workers again")
@@ -75,8 +84,8 @@ def run_on_cluster(
                     client.unregister_worker_plugin(name)
 
 
-def submit(client: Any, name: str, tasks: dict[str, bytes], program: tuple) -> dict[str, Any]:
-    """Give the program to the workers, and the tasks to the scheduler. Returns their futures."""
+def prepare(client: Any, name: str, program: tuple) -> Callable:
+    """Give the program to the workers. Returns what runs a task on one of them."""
     import cloudpickle
     from distributed import Status, WorkerPlugin, get_worker
 
@@ -121,18 +130,16 @@ def submit(client: Any, name: str, tasks: dict[str, bytes], program: tuple) -> d
     for plugin in client.run_on_scheduler(left_over):  # by sweeps that were killed
         client.unregister_worker_plugin(plugin)
     client.register_plugin(Trainer(), name)
-    keys = [f"{name}-{key}" for key in tasks]
-    futures = client.map(run, tasks, tasks.values(), key=keys, resources={name: 1}, pure=False)
-    return dict(zip(tasks, futures))
+    return run
 
 
-def fetch(future: Any, key: str, events: queue.SimpleQueue) -> None:
+def fetch(key: str, events: queue.SimpleQueue, future: Any) -> None:
     """In a thread of Dask's: fetch what has come of a task."""
     value: Any
     try:
         value = result_of(*future.result(timeout=WAIT_SECONDS))
     except asyncio.TimeoutError:  # it died with its worker, and is computed again
-        future.add_done_callback(functools.partial(fetch, key=key, events=events))
+        future.add_done_callback(functools.partial(fetch, key, events))
         return
     except Exception as error:
         if future.cancelled():

@@ -71,11 +71,12 @@ def sweep(
                     finished += 1
                 said = told(wanting[0], result)
                 yield from ((each, said) for each in wanting)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"stopped; {finished} of {len(runs)} runs are saved. "
-            "Give the same command again to continue"
-        ) from None
+    except (KeyboardInterrupt, GeneratorExit) as stop:
+        kept = f"{finished} of {len(runs)} runs are saved. Give the same command again to continue"
+        if isinstance(stop, KeyboardInterrupt):
+            raise KeyboardInterrupt(f"stopped; {kept}") from None
+        print(kept, file=sys.stderr)  # stopped between two runs, by whoever listens
+        raise
 
 
 def finished_before(folder: Path, decided_by: dict) -> Run | str | None:

@@ -1,0 +1,149 @@
+"""A sweep trains what is missing, keeps what is finished, and says what it cannot read."""
+
+import dataclasses
+import errno
+import shutil
+from pathlib import Path
+
+import pytest
+
+from src.common import code
+from src.digits.data import Data
+from src.runs import folder, sweep
+from src.runs.config import Config
+from src.runs.history import Run
+from src.runs.pool import TaskFailed
+from src.runs.sweep import Wanted, in_good_order
+
+CONFIGS = {str(size): Config(hidden=(size,), epochs=1) for size in (4, 8, 16)}
+WANTED = [Wanted("sizes", label, config, False) for label, config in CONFIGS.items()]
+
+
+def swept(wanted: list[Wanted], data: Data, runs: Path, **options) -> dict[str, Run | str]:
+    return {each.label: run for each, run in sweep.sweep(wanted, data, runs, 2, **options)}
+
+
+def times(runs: Path) -> dict[str, int]:
+    """When each network was written."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in runs.glob("*/network.npz")}
+
+
+@pytest.fixture(scope="module")
+def finished(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    runs = tmp_path_factory.mktemp("sweep") / "runs"
+    return runs, swept(WANTED, digits, runs)
+
+
+@pytest.fixture
+def copy(finished: tuple[Path, dict], tmp_path: Path) -> Path:
+    return shutil.copytree(finished[0], tmp_path / "runs")
+
+
+def test_a_second_sweep_trains_nothing_and_finds_the_same(
+    finished: tuple[Path, dict], copy: Path, digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For 3 runs that two experiments want, the digits are hashed once."""
+    hashed = []
+    original = Data.fingerprint
+    monkeypatch.setattr(Data, "fingerprint", lambda data: hashed.append(1) or original(data))
+    before = times(copy)
+    twice = WANTED + [dataclasses.replace(each, experiment="again") for each in WANTED]
+    found = list(sweep.sweep(twice, digits, copy, 2))
+    assert [each.experiment for each, _ in found] == ["sizes", "again"] * 3
+    for each, run in found:
+        was = finished[1][each.label]
+        assert (run.config, run.metrics, run.history) == (was.config, was.metrics, was.history)
+        assert (run.right == was.right).all()
+    assert times(copy) == before and len(hashed) == 1
+
+
+def test_what_decides_the_numbers_trains_again(
+    copy: Path, digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(times(copy))
+    fewer = dataclasses.replace(digits, images=digits.images[1:], labels=digits.labels[1:])
+    swept(WANTED[:1], fewer, copy)
+    swept([dataclasses.replace(WANTED[0], score_test=True)], digits, copy)
+    texts = code.read() | {"src/losses.py": code.read()["src/losses.py"] + b"\nX = 1\n"}
+    monkeypatch.setattr(sweep, "sources", lambda: texts)
+    swept(WANTED[:1], digits, copy)
+    assert len(set(times(copy)) - before) == 3
+
+
+def test_damaged_and_swapped_runs_are_named_and_done_again(
+    copy: Path, digits: Data, capsys: pytest.CaptureFixture
+) -> None:
+    first, second, third = sorted(times(copy))
+    (copy / first / "network.npz").write_bytes(b"not a network")
+    (copy / second).rename(copy / "aside")
+    (copy / third).rename(copy / second)
+    (copy / "aside").rename(copy / third)
+    (copy / "my notes").mkdir()
+    (copy / first / "note.txt").write_text("mine")
+    found = swept(WANTED, digits, copy)
+    out, err = capsys.readouterr()
+    assert "3 runs, 0 of them finished before" in out
+    assert err.count("training again: ") == 3
+    assert err.count("holds another run than its name says") == 2
+    assert all(isinstance(run, Run) for run in found.values())
+    assert "3 runs, 3 of them" in capsys.readouterr().out or swept(WANTED, digits, copy)
+    assert (copy / first / "note.txt").read_text() == "mine" and (copy / "my notes").is_dir()
+
+
+def test_a_run_that_cannot_be_read_stays(
+    copy: Path, digits: Data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    before, original = times(copy), Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path.parent.name.startswith("8_") and path.name == "metrics.json":
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return original(path)
+
+    monkeypatch.setattr(folder, "checksum", lambda path: pytest.fail("read another way"))
+    monkeypatch.setattr(
+        folder, "checksum", lambda path: folder.hashlib.sha256(read(path)).hexdigest()
+    )
+    found = swept(WANTED, digits, copy)
+    assert "metrics.json: Input/output error; it is kept" in found["8"]
+    assert capsys.readouterr().err.count("not read: ") == 1
+    assert times(copy) == before
+    assert all(isinstance(found[label], Run) for label in ("4", "16"))
+
+
+def test_fresh_replaces_a_run_when_its_successor_is_there(
+    copy: Path, digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = times(copy)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="no workers"):
+        patch.setattr(
+            sweep, "run_tasks", lambda *_: (_ for _ in ()).throw(RuntimeError("no workers"))
+        )
+        swept(WANTED, digits, copy, fresh=True)
+    assert times(copy) == before
+    assert all(isinstance(run, Run) for run in swept(WANTED, digits, copy, fresh=True).values())
+    after = times(copy)
+    assert set(after) == set(before) and all(after[name] > before[name] for name in before)
+
+
+def test_a_run_that_fails_says_why_and_the_others_go_on(
+    digits: Data, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    wild = Config(hidden=(8,), epochs=2, learning_rate=1000.0, activation="leaky_relu")
+    found = swept([*WANTED[:1], Wanted("sizes", "wild", wild, False)], digits, tmp_path)
+    assert isinstance(found["4"], Run)
+    assert found["wild"].endswith("no longer finite; try a learning rate below 1000")
+    assert "wild, seed 0: failed: epoch 1: the loss" in capsys.readouterr().err
+    assert len(times(tmp_path)) == 1
+
+
+def test_the_cheapest_run_comes_first_and_then_the_longest() -> None:
+    sizes = {"b": (64,), "a": (8,), "c": (256,), "d": (64, 64)}
+    missing = {n: Wanted("", n, Config(hidden=size), False) for n, size in sizes.items()}
+    assert in_good_order(missing) == ["a", "c", "d", "b"]
+
+
+def test_results_do_not_keep_networks(finished: tuple[Path, dict]) -> None:
+    """Those of a thousand runs would not fit into the memory."""
+    assert all(run.network is None and run.layers == [] for run in finished[1].values())
+    assert not isinstance(finished[1]["4"], TaskFailed)
