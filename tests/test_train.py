@@ -271,6 +271,7 @@ def test_it_runs_from_anywhere_and_says_what_it_does(finished):
 def test_it_writes_these_files(finished):
     _, folder = finished
     tables = {"config.json", "metrics.json", "history.csv", "layers.csv", "network.npz"}
+    tables |= {"best.npz", "right.npy"}
     pictures = {"curves.png", "layers.png", "first_layer.png", "confusion.png", "mistakes.png"}
     assert {path.name for path in folder.glob("[!.]*")} == tables | pictures
 
@@ -410,12 +411,12 @@ def kill_often(small_npz: Path, folder: Path, kills: int) -> None:
         process.kill()
         process.communicate()
         results = folder / "out"
-        if (results / "train").exists():
+        if (results / "train" / "config.json").exists():
             shown.add(check_whole(results / "train")["hidden"][0])
     finished = run("--data", small_npz, "--epochs", 2, "--results", "out", cwd=folder)
     assert finished.returncode == 0, finished.stderr
     left = {path.name for path in (folder / "out").iterdir()} - {"train", ".train.lock"}
-    left |= {path.name for path in (folder / "out" / "train").glob(".*")} - {".written"}
+    left |= {path.name for path in (folder / "out" / "train").glob(".*")} - {".figures"}
     assert not left
     assert check_whole(folder / "out" / "train")["hidden"] == [128, 64]
 

@@ -102,6 +102,7 @@ def settle(folder: Path) -> None:
     if (new / MARK).is_file():
         if "best.npz" not in json.loads((new / MARK).read_text(encoding="utf-8"))["sha256"]:
             (folder / "best.npz").unlink(missing_ok=True)  # of an earlier run
+        (folder / MARK).unlink(missing_ok=True)  # from here on it is not whole
         for path in sorted(new.iterdir(), key=lambda path: path.name == MARK):
             os.replace(path, folder / path.name)
     shutil.rmtree(new, ignore_errors=True)
