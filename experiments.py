@@ -46,11 +46,7 @@ AFFINE = SIZED | {"augmentation": "affine", "augmentation_strength": 0.7}
 HIDDEN = [[], [32], [64], [128], [128, 64], [256, 128], [512, 256], [256, 128, 64]]
 
 EXPERIMENTS: dict[str, dict] = {
-    "hidden_layers": {
-        "question": "Which hidden layers?",
-        "answer": "cost",  # the figure: ranking (the default), cost, signal, grid (a heat map)
-        "configurations": grid(hidden=HIDDEN),
-    },
+    "hidden_layers": {"question": "Which hidden layers?", "configurations": grid(hidden=HIDDEN)},
     "learning_rates": {
         "question": "How large may the steps be?",
         "failures": "expected",  # that some rates are too large is part of the answer
@@ -70,7 +66,7 @@ EXPERIMENTS: dict[str, dict] = {
     },
     "initializers": {
         "question": "Why He initialisation? Ten hidden layers of 32 units",
-        "answer": "signal",
+        "answer": "signal",  # besides the ranking; a grid of two gets a heat map instead of it
         "failures": "expected",
         "baseline": {"hidden": [32] * 10, "learning_rate": 0.03},
         "configurations": grid(initializer=list(INITIALIZERS)),

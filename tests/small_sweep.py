@@ -15,7 +15,7 @@ from src.runs.questions import grid
 experiments.BASELINE = {"epochs": 2, "batch_size": 32, "learning_rate": 0.1}
 sizes = [[], [16], [32], [48], [32, 16], [64, 32], [96, 48], [64, 32, 16]]
 experiments.EXPERIMENTS = {
-    "hidden_layers": {"question": "Which?", "answer": "cost", "configurations": grid(hidden=sizes)},
+    "hidden_layers": {"question": "Which?", "configurations": grid(hidden=sizes)},
     "wild": {
         "question": "How wild?",
         "baseline": {"hidden": [8]},

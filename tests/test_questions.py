@@ -77,7 +77,7 @@ def test_a_whole_grid_of_two_gets_a_heat_map_without_being_told() -> None:
     ):
         entry = {"question": "?", "configurations": configs}
         assert answer_to(entry, found("x", {"x": entry})) == figure
-        assert answer_to(entry | {"answer": "cost"}, found("x", {"x": entry})) == "cost"
+        assert answer_to(entry | {"answer": "signal"}, found("x", {"x": entry})) == "signal"
 
 
 def test_a_rising_series_of_one_number_is_ordered() -> None:
@@ -106,7 +106,7 @@ def entry(**changes: object) -> dict:
         (entry(baseline={"epoch": 1}), "there is no hyperparameter 'epoch'"),
         (entry(baseline=3), "give a dict of changes, not 3"),
         (entry(answer="cots"), "answer has to be one of ranking"),
-        (entry(answer=["cost"]), "answer has to be one of ranking"),
+        (entry(answer=["grid"]), "answer has to be one of ranking"),
         (entry(failures=True), "failures has to be"),
         (entry(score_test="yes"), "score_test has to be"),
         (entry(answer="grid"), "a grid needs two hyperparameters"),

@@ -11,7 +11,7 @@ from src.runs.config import Config
 from src.runs.recipes import recipe
 
 OPTIONS: dict[str, tuple] = {  # of an experiment, and their values
-    "answer": ("ranking", "cost", "signal", "grid"),  # the figure that answers the question
+    "answer": ("ranking", "signal", "grid"),  # the figure that answers the question
     "failures": ("unexpected", "expected"),
     "score_test": (False, True),
 }
