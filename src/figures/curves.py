@@ -111,7 +111,7 @@ def plot_comparison(
                         label=style.wrapped(f"no result: {label}"),
                     )
             more = f"{len(faint):,} more" if faint else ""
-            crowd = LineCollection(lines, color=style.GREY, alpha=0.3, lw=0.5, label=more)
+            crowd = LineCollection(lines, color="#CCCCCC", lw=0.5, label=more)
             axes.add_collection(crowd)
             style.log_axis(axes.yaxis, drawn, "%" * (quantity == "accuracy"))
             style.whole_axis(axes, first, last)
