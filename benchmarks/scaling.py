@@ -86,41 +86,38 @@ def child(hidden: list[int], batch_size: int, images: int) -> dict:
 
 def plot(folder: Path) -> None:
     """Above: time per image beside what the arithmetic predicts. Below: peak memory."""
-    from matplotlib.figure import Figure
+    from src.figures.style import COLOURS, drawing
 
-    from src.figures.style import COLOURS, save
-
-    figure = Figure((11, 5.2), layout="constrained")
-    grid = figure.subplots(2, 4, sharex="col", sharey="row")
-    rows = read_rows(folder / "scaling.csv")
-    for (above, below), (name, label) in zip(grid.T, AXES.items()):
-        mine = [row for row in rows if row["varied"] == name]
-        x = [int(row["value"]) for row in mine]
-        times = [1e6 / float(row["images_per_second"]) for row in mine]
-        fastest = max(float(row["gflop_per_second"]) for row in rows)
-        least = [float(row["flop_per_image"]) / fastest / 1e3 for row in mine]
-        above.plot(x, times, "o-", color=COLOURS[0], label="measured")
-        above.plot(
-            x, least, "--", color="black", lw=1, label=f"arithmetic at {fastest:.0f} GFLOP/s"
-        )
-        below.plot(x, [float(row["peak_megabytes"]) for row in mine], "o-", color=COLOURS[1])
-        above.set(title=name, yscale="log", xscale="symlog" if name == "depth" else "log")
-        below.set_xlabel(label)
-        if name == "depth":
-            above.set_xscale("symlog", base=2, linthresh=1)
-        ticks = x if len(x) < 6 else x[:: 1 if name == "depth" else 2]
-        below.set_xticks(
-            ticks, [f"{tick // 1000}k" if tick > 9_999 else str(tick) for tick in ticks]
-        )
-        below.minorticks_off()
-    grid[1, 0].set_ylim(0, 1.1 * max(float(row["peak_megabytes"]) for row in rows))
-    grid[0, 0].yaxis.set_major_formatter("{x:g}")
-    grid[0, 0].set_ylabel("µs an image (log scale)")
-    grid[1, 0].set_ylabel("peak memory in MB")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     title = "Cost of training on one core, around 784-128-64-10, batch size 64"
-    save(figure, folder / "scaling.png", title)
+    with drawing(folder / "scaling.png", (11, 5.2), title, layout="constrained") as figure:
+        grid = figure.subplots(2, 4, sharex="col", sharey="row")
+        rows = read_rows(folder / "scaling.csv")
+        for (above, below), (name, label) in zip(grid.T, AXES.items()):
+            mine = [row for row in rows if row["varied"] == name]
+            x = [int(row["value"]) for row in mine]
+            times = [1e6 / float(row["images_per_second"]) for row in mine]
+            fastest = max(float(row["gflop_per_second"]) for row in rows)
+            least = [float(row["flop_per_image"]) / fastest / 1e3 for row in mine]
+            above.plot(x, times, "o-", color=COLOURS[0], label="measured")
+            above.plot(
+                x, least, "--", color="black", lw=1, label=f"arithmetic at {fastest:.0f} GFLOP/s"
+            )
+            below.plot(x, [float(row["peak_megabytes"]) for row in mine], "o-", color=COLOURS[1])
+            above.set(title=name, yscale="log", xscale="symlog" if name == "depth" else "log")
+            below.set_xlabel(label)
+            if name == "depth":
+                above.set_xscale("symlog", base=2, linthresh=1)
+            ticks = x if len(x) < 6 else x[:: 1 if name == "depth" else 2]
+            below.set_xticks(
+                ticks, [f"{tick // 1000}k" if tick > 9_999 else str(tick) for tick in ticks]
+            )
+            below.minorticks_off()
+        grid[1, 0].set_ylim(0, 1.1 * max(float(row["peak_megabytes"]) for row in rows))
+        grid[0, 0].yaxis.set_major_formatter("{x:g}")
+        grid[0, 0].set_ylabel("µs an image (log scale)")
+        grid[1, 0].set_ylabel("peak memory in MB")
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
     print(f"saved {folder / 'scaling.png'}")
 
 

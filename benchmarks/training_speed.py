@@ -449,9 +449,7 @@ def environment() -> Iterator[dict]:
 
 def plot(folder: Path) -> None:
     """One group of bars for each batch size, one thread: the floor's time over each one's time."""
-    from matplotlib.figure import Figure
-
-    from src.figures.style import save
+    from src.figures.style import drawing
 
     rows = [row for row in read_rows(folder / "training_speed.csv") if row["threads"] == "1"]
     colours = {
@@ -465,34 +463,36 @@ def plot(folder: Path) -> None:
     }
     names = [name for name in colours if any(row["contestant"] == name for row in rows)]
     sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
-    figure = Figure((9, 4.4), layout="constrained")
-    axes = figure.subplots()
-    width = 0.86 / len(names)
-    for number, name in enumerate(names):
-        found = {row["batch_size"]: row for row in rows if row["contestant"] == name}
-        places = [group + (number - (len(names) - 1) / 2) * width for group in range(len(sizes))]
-        heights = [float(found[size]["floor_over_it"]) for size in sizes]
-        axes.bar(places, heights, 0.92 * width, color=colours[name], label=name)
-        for place, height in zip(places, heights):
-            axes.annotate(
-                f"{height:.2f}",
-                (place, height),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-                fontweight="bold" if name == OURS else "normal",
-                bbox={"boxstyle": "square,pad=0.05", "fc": "white", "ec": "none"},
-            )
-    axes.axhline(1, color="black", lw=1, ls="--", zorder=0.9)
-    axes.text(len(sizes) - 0.5, 1.015, "matrix products only", ha="right", fontsize=9)
-    axes.set_xticks(range(len(sizes)), [f"batch size {size}" for size in sizes])
-    axes.set(ylim=(0, 1.12), xlim=(-0.5, len(sizes) - 0.5), ylabel="speed, 1 = bare products")
-    axes.grid(False, axis="x")
-    axes.tick_params(axis="x", length=0)
-    figure.legend(loc="outside lower center", ncols=4, fontsize=9, columnspacing=1.2)
     path = folder / "training_speed.png"
-    save(figure, path, "One epoch of 784-128-64-10 on one core: higher is faster")
+    title = "One epoch of 784-128-64-10 on one core: higher is faster"
+    with drawing(path, (9, 4.4), title, layout="constrained") as figure:
+        axes = figure.subplots()
+        width = 0.86 / len(names)
+        for number, name in enumerate(names):
+            found = {row["batch_size"]: row for row in rows if row["contestant"] == name}
+            places = [
+                group + (number - (len(names) - 1) / 2) * width for group in range(len(sizes))
+            ]
+            heights = [float(found[size]["floor_over_it"]) for size in sizes]
+            axes.bar(places, heights, 0.92 * width, color=colours[name], label=name)
+            for place, height in zip(places, heights):
+                axes.annotate(
+                    f"{height:.2f}",
+                    (place, height),
+                    (0, 2),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=8,
+                    fontweight="bold" if name == OURS else "normal",
+                    bbox={"boxstyle": "square,pad=0.05", "fc": "white", "ec": "none"},
+                )
+        axes.axhline(1, color="black", lw=1, ls="--", zorder=0.9)
+        axes.text(len(sizes) - 0.5, 1.015, "matrix products only", ha="right", fontsize=9)
+        axes.set_xticks(range(len(sizes)), [f"batch size {size}" for size in sizes])
+        axes.set(ylim=(0, 1.12), xlim=(-0.5, len(sizes) - 0.5), ylabel="speed, 1 = bare products")
+        axes.grid(False, axis="x")
+        axes.tick_params(axis="x", length=0)
+        figure.legend(loc="outside lower center", ncols=4, fontsize=9, columnspacing=1.2)
     print(f"saved {path}")
 
 

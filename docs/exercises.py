@@ -121,7 +121,11 @@ def draw(path: Path, title: str, right: dict, wrong: dict) -> None:
                     tested = "test_set" in path.name and history is wrong and part == "validation"
                     label = f"{code}, {'test' if tested else part} images"
                     if part == "train" and same_training:
-                        label = "both, train images" if history is right else ""
+                        if history is wrong:
+                            continue
+                        label = "both, train images"
+                    if len(values) == 1:
+                        label = ""  # a cross says it
                     label = label.replace("train images", "training images")
                     axes.plot(history["epoch"], values, dashes, color=ink, lw=1.8, label=label)
                     if same_training and name == "accuracy" and part == "validation":

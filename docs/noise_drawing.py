@@ -58,9 +58,7 @@ def plot_noise(path: Path, means: np.ndarray, noise: np.ndarray) -> None:
         axes.axvline(limits.mean(), color="black", lw=1.5, ls="--")
         axes.set(xlabel="points from best to worst", ylabel="sweeps", ylim=(0, 1.1 * counts.max()))
         share = f"{len(alarms) / len(points):.1%} of {len(points):,} sweeps"
-        axes.set_title(
-            f"{share} find a difference that is\nnot there (right of the dashed line)", size=9
-        )
+        axes.set_title(f"{share} have a false\nalarm (right of the dashed line)", size=9)
 
 
 if __name__ == "__main__":

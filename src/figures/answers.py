@@ -34,9 +34,8 @@ def plot_ranking(path: Path, title: str, results: Any, verdict: Any, shown: list
     """
     (wrong, what), failed = wrong_answers(results), results.reasons()
     others = [wrong[label].mean() for label in wrong if label not in shown]
-    names = [style.wrapped(n) for n in shown] + [f"{len(others):,} more, their means"][
-        : len(others)
-    ]
+    names = [style.wrapped(label) for label in shown]
+    names += [f"{len(others):,} more, their means"] * bool(others)
     height, best = 0.36 * len(names) + 0.2, float(wrong[verdict.best].mean())
     foot = "dot: mean of the seeds; ticks: each seed"
     foot += "; shaded: within the noise of the best" * (noise_of(verdict, verdict.best) > 0)
@@ -60,12 +59,14 @@ def plot_ranking(path: Path, title: str, results: Any, verdict: Any, shown: list
         axes.set_yticks(range(len(names)), names)
         axes.grid(False, axis="y")
         for left, cost, unit in ((5.9, "seconds", ".1f"), (7.4, "parameters", ",")):
+            runs = {row: results.runs[label] for row, label in enumerate(shown) if label in wrong}
+            prices = {row: min(run.metrics[cost] for run in runs[row]) for row in runs}
+            if cost == "parameters" and len(set(prices.values())) == 1:
+                continue
             axes = style.place(figure, left, 0.8, 0.8, height)
-            for row, label in enumerate(shown):
-                if label in wrong:
-                    price = min(run.metrics[cost] for run in results.runs[label])
-                    axes.barh(row, price, height=0.5, color=style.GREY)
-                    axes.text(price, row, f" {price:{unit}}", va="center", size=8.5)
+            for row, price in prices.items():
+                axes.barh(row, price, height=0.5, color=style.GREY)
+                axes.text(price, row, f" {price:{unit}}", va="center", size=8.5)
             axes.set(xlabel=cost, ylim=(len(names) - 0.5, -0.5), xticks=[], yticks=[])
 
 
@@ -78,19 +79,12 @@ def plot_signal(path: Path, title: str, layers: dict[str, list[dict]]) -> None:
         for left, (name, what) in zip((0.75, 3.9), names.items()):
             axes = style.place(figure, left, 0.85, 2.6, 2.95)
             for (label, look), values in zip(style.looks(layers).items(), spreads[name]):
-                growth = (
-                    (values[-1] / values[0]) ** (1 / max(1, len(values) - 1)) if all(values) else 0
-                )
+                text, count = "all 0", len(values)
+                if all(values):
+                    text = f"× {(values[-1] / values[0]) ** (1 / max(1, count - 1)):.2g}"
                 line: dict = {"color": look[0], "ls": look[1], "marker": look[2], "ms": 4}
-                shown = [value or np.nan for value in values]  # 0 has no place on a log scale
-                text = f"{label}: × {growth:.2g}" if growth else f"{label}: all 0"
-                axes.plot(
-                    range(1, len(values) + 1),
-                    shown,
-                    label=style.wrapped(text),
-                    clip_on=False,
-                    **line,
-                )
+                line |= {"label": style.wrapped(f"{label}: {text}"), "clip_on": False}
+                axes.plot(range(1, count + 1), [value or np.nan for value in values], **line)
             style.log_axis(axes.yaxis, [np.array(v) for each in spreads.values() for v in each])
             style.whole_axis(axes, 1, max(map(len, layers.values())), "layer")
             axes.set_title(f"spread of the {what}")
@@ -104,10 +98,8 @@ def plot_grid(path: Path, title: str, results: Any, verdict: Any) -> None:
     answers a cell is as dark as it gets.
     """
     (wrong, what), failed = wrong_answers(results), results.reasons()
-    names, best = [name.replace("_", " ") for name in results.differs], wrong[verdict.best].mean()
-    cells = {
-        n: [getattr(c[0], name) for name in results.differs] for n, c in results.configs.items()
-    }
+    best, differs = wrong[verdict.best].mean(), results.differs
+    cells = {n: [getattr(c[0], name) for name in differs] for n, c in results.configs.items()}
     rows, columns = (list(dict.fromkeys(cell[axis] for cell in cells.values())) for axis in (0, 1))
     means = np.full((len(rows), len(columns)), np.nan)
     width, height = min(7.0, 1.1 * len(columns)), min(6.0, 0.62 * len(rows))
@@ -130,10 +122,10 @@ def plot_grid(path: Path, title: str, results: Any, verdict: Any) -> None:
                 axes.add_patch(frame)
         scale = LogNorm(best, 5 * best, clip=True)
         style.draw_picture(axes, means, "", cmap="viridis_r", aspect="auto", norm=scale)
-        for axis, options, name in ((axes.yaxis, rows, names[0]), (axes.xaxis, columns, names[1])):
+        for axis, options, name in zip((axes.yaxis, axes.xaxis), (rows, columns), differs):
             ticks = ["-".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in options]
             axis.set_ticks(range(len(options)), ticks)
-            axis.set_label_text(name)
+            axis.set_label_text(name.replace("_", " "))
         bar = style.place(figure, width + 1.25, 0.95, 0.15, height)
         figure.colorbar(axes.images[0], cax=bar, extend="max")
         style.log_axis(bar.yaxis, [np.array([best, 5 * best])], "%")

@@ -30,7 +30,7 @@ def draw_seeds(
     """The mean over the seeds (E,), which is returned, and a band from lowest to highest."""
     epochs, values = over_seeds(histories, name)
     mean = values.mean(axis=0)
-    text = f"{mean[-1]:.2f}%  {style.wrapped(label, 20)}"
+    text = f"{mean[-1]:.2f}%  {label}"
     marks: dict = {"marker": "o", "ms": 4, "clip_on": False} if len(epochs) < 4 else {}
     axes.plot(epochs, mean, color=look[0], ls=look[1], label=text, **marks)
     if len(values) > 1:
@@ -101,7 +101,8 @@ def plot_comparison(
             drawn = [line[:, 1] for line in lines]
             for label, look in looks.items():
                 if label in found:
-                    drawn.append(draw_seeds(axes, found[label], name, look, label))
+                    text = style.wrapped(label, 20)
+                    drawn.append(draw_seeds(axes, found[label], name, look, text))
                 else:
                     axes.plot(
                         [],
@@ -111,7 +112,7 @@ def plot_comparison(
                         label=style.wrapped(f"no result: {label}"),
                     )
             more = f"{len(faint):,} more" if faint else ""
-            crowd = LineCollection(lines, color=style.GREY, alpha=0.3, lw=0.5, label=more)
+            crowd = LineCollection(lines, color="#CCCCCC", lw=0.5, label=more)
             axes.add_collection(crowd)
             style.log_axis(axes.yaxis, drawn, "%" * (quantity == "accuracy"))
             style.whole_axis(axes, first, last)

@@ -56,8 +56,7 @@ def draw_experiment(
     if "answer" in paths and answer == "grid":  # of one configuration there is no answer yet
         answers.plot_grid(paths["answer"], question, results, verdict)
     elif "answer" in paths:
-        in_table = len(named) == len(results.configs)
-        rows = list(results.configs) if in_table else named
+        rows = named if len(named) < len(results.configs) else list(results.configs)
         answers.plot_ranking(paths["answer"], question, results, verdict, rows)
     if signal:
         answers.plot_signal(paths["signal"], f"{question}: before training", signal)

@@ -62,7 +62,8 @@ def draw_progress(axes: Axes, history: list[dict], epochs: list[int]) -> None:
     axes.plot(wrong, color=style.GREY, lw=1)
     axes.plot(epochs, wrong[epochs], "o", color="black", ms=5, clip_on=False, zorder=3)
     style.log_axis(axes.yaxis, [wrong], "%")
-    style.whole_axis(axes, 0, last, f"epoch: wrong {part} answers")
+    kind = "validation" if part == "validation" else "training"
+    style.whole_axis(axes, 0, last, f"epoch (curve: wrong answers, {kind} images)")
     for epoch in epochs:
         side, shift = ("right", -4) if epoch == last else ("left", 5)
         note: dict = {"ha": side, "size": 8, "textcoords": "offset points"}

@@ -47,7 +47,7 @@ def drawing(
         figure.suptitle(short(title, int(11 * size[0])), size=11.5)
         print_small = textwrap.wrap(short(foot, int(32 * size[0])), int(16.5 * size[0]))
         figure.text(0.015, 0.06 / size[1], "\n".join(print_small), size=8)
-        quick = {"pil_kwargs": {"compress_level": 3}} if path.suffix == ".png" else {}
+        quick: dict = {"pil_kwargs": {"compress_level": 3}} if path.suffix == ".png" else {}
         with replacing(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:], **quick)
 
