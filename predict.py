@@ -2,10 +2,11 @@
 
     python predict.py test.csv                   # Kaggle's test.csv -> results/submission.csv
     python predict.py photo.jpg sheets/          # one's own handwriting -> results/predictions.png
+    python predict.py photo.jpg --out answers.csv           # the same as a table
     python predict.py test.csv --model A.npz B.npz C.npz    # average their probabilities
 
-A picture may show one digit or up to 60; of a folder, all pictures are read. A CSV with labels is
-scored, and its answers are written only if --out says where.
+A picture may show one digit or many, in lines; all pages of a file and all pictures in a folder are
+read. A table with labels is scored, and its answers are written only if --out says where.
 """
 
 from src.common.start import start
@@ -13,10 +14,11 @@ from src.common.start import start
 start(__name__)  # before NumPy is imported: one BLAS thread
 
 import argparse
+import glob
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,139 +33,147 @@ from src.digits.preprocessing import PREPROCESSING
 from src.reading.saved import DEFAULT_MODEL, Model, doubts, load_models, mean_probabilities
 from src.utils import confusion_matrix
 
+SAVED = (".csv", ".csv.gz", ".zip")  # tables that are written
+FIGURES = (".png", ".svg", ".pdf")
+COLUMNS = ["file", "page", "line", "position", "digit", "probability", "second guess", "box"]
 SURE = 0.8  # below it the next likely digit is named as well
 
 
-def predict_table(
-    models: list[Model], images: np.ndarray, labels: np.ndarray | None, out: Path | None
-) -> None:
-    """Answer every image (N, 28, 28) of a table; score the answers if it has labels (N,)."""
-    answers = mean_probabilities(models, images).argmax(axis=1)
-    if labels is None or out is not None:
-        out = out or ROOT / "results" / "submission.csv"
+def save_table(out: Path, table: pd.DataFrame) -> None:
+    """Write a CSV, packed as its name says, under the name of `out` in a .zip."""
+    packing = {".zip": {"method": "zip", "archive_name": f"{out.stem}.csv"}, ".gz": "gzip"}
+    with replacing(out) as temporary, open(temporary, "wb") as file:
+        how = packing.get(out.suffix.lower())
+        table.to_csv(file, index=False, lineterminator="\n", compression=how)
+    print(f"saved {len(table):,} answers in {out}")
+
+
+def predict_table(models: list[Model], asked: argparse.Namespace, path: Path) -> None:
+    """Answer every image of a table in Kaggle's format; score the answers if it has labels."""
+    images, labels = read_table(path, "test")
+    for line in doubts(asked.model, images):
+        print(one_line(f"note: {line}"), file=sys.stderr)
+    chances = mean_probabilities(models, images)
+    answers = chances.argmax(axis=1)
+    if labels is None or asked.out:
         table = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
-        make_writable(out.parent, "--out")
-        with replacing(out) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
-        print(f"saved the answers to {len(answers):,} images in {out}")
+        if asked.probabilities:
+            table[[f"p{digit}" for digit in range(10)]] = chances.round(6)
+        save_table(asked.out or ROOT / "results" / "submission.csv", table)
     if labels is not None:
         print(f"accuracy {np.mean(answers == labels):.2%}; row: true digit, column: answer")
         print(pd.DataFrame(confusion_matrix(labels, answers)).to_string())
 
 
 def describe(probabilities: np.ndarray) -> str:
-    """The digits (N, 10) of one picture in words: the answer, and how sure it is."""
-    answers, surest = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    worst = int(surest.argmin())
+    """The digits (N, 10) of one line in words: the answers, and how sure they are."""
+    surest = probabilities.max(axis=1)
+    worst, digits = int(surest.argmin()), "".join(map(str, probabilities.argmax(axis=1)))
     digit, second = np.argsort(-probabilities[worst], kind="stable")[:2]
-    if len(answers) == 1:
-        if surest[0] >= SURE:
-            return f"{digit} ({surest[0]:.1%} sure)"
-        return f"{digit} (not sure: {surest[0]:.0%}; or {second}, {probabilities[0, second]:.0%})"
-    digits = "".join(map(str, answers))
-    article = "an" if digit == 8 else "a"
-    doubt = "" if surest[worst] >= SURE else f"; not sure, perhaps {second}"
-    if surest[worst] >= 0.995:
-        return f"{digits} (all at least {surest[worst]:.1%} sure)"
-    least = f"digit {worst + 1}, {article} {digit}, {surest[worst] * 100:.0f} %"
-    return f"{digits} (least sure: {least}{doubt})"
+    least, other = surest[worst], probabilities[worst, second]
+    if len(digits) == 1:
+        doubt = f"not sure: {least:.0%}; or {second}, {other:.0%}"
+        return f"{digits} ({least:.1%} sure)" if least >= SURE else f"{digits} ({doubt})"
+    if least >= 0.995:
+        return f"{digits} (all at least {least:.1%} sure)"
+    place, article = worst + 1, "an" if digit == 8 else "a"
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(place % 10 * (place % 100 not in (11, 12, 13)), "th")
+    doubt = "" if least >= SURE else f"; not sure, perhaps {second}"
+    return (
+        f"{digits} (least sure: the {place}{ending} digit, {article} {digit}, {least:.0%}{doubt})"
+    )
 
 
-def orientation(images: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> str:
-    """How a sheet may lie whose digits (N, 28, 28) are read no better as they are than turned.
-
-    "" for an upright one. Measured as the mean log p of the answers, which is above -0.08 for
-    ordinary sheets; one or two digits are too few to tell.
-    """
-    sure = [np.log(read(np.rot90(images, turns, (1, 2))).max(axis=1)).mean() for turns in range(4)]
-    best = 1 + int(np.argmax(sure[1:]))
-    suspicious = len(images) > 2 and sure[0] < -0.08 and sure[best] > sure[0] - 0.03
-    return ("", "on its side", "upside down", "on its side")[best if suspicious else 0]
+def rows_of(name: str, number: int, page: Any) -> list[tuple]:
+    """A page's digits as rows of answers.csv, their boxes in pixels of the file."""
+    rows = []
+    for line, digits in enumerate(page.lines, 1):
+        for place, digit in enumerate(digits, 1):
+            best, second = np.argsort(-digit.probabilities, kind="stable")[:2]
+            box = " ".join(str(round(page.scale * side)) for side in digit.box)
+            sure = digit.probabilities[best].round(6)
+            rows.append((name, number, line, place, best, sure, second, box))
+    return rows
 
 
 def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
-    """Answer every picture, on the terminal and in one PNG; 2 if one could not be read, else 0."""
+    """Answer every picture, on the terminal and in one file; 2 if one could not be read, else 0."""
     from src.figures.predictions import MOST_ROWS, plot_predictions, rows_needed
-    from src.reading.pictures import find_digits, open_picture  # here: a CSV needs no OpenCV
+    from src.reading.pictures import read_pages
 
-    read = partial(mean_probabilities, models)
-    shown: list[tuple] = []
-    rows = answered = 0
+    table: list[tuple] = []
+    shown: list[tuple[str, Any]] = []
+    rows = answered = status = 0
     bar = tqdm(paths, unit=" pictures", leave=False, disable=None if len(paths) > 20 else True)
     show = print if bar.disable else bar.write  # not through the middle of the bar
     for path in bar:
-        try:
-            page = find_digits(open_picture(path), read)
-        except InputError as error:
-            print(one_line(f"error: {path}: {error}"), file=sys.stderr)
-            continue
-        images = np.stack([digit.image for digit in page.digits])
-        probabilities = read(images)
-        if way := orientation(images, read):
-            page.remarks.append(f"may lie {way}: turn it and try again")
-        show(one_line("; ".join([f"{path.name}: {describe(probabilities)}", *page.remarks])))
-        answered += 1
-        rows += rows_needed(len(images))
-        if not shown or rows <= MOST_ROWS:  # the others are not kept, for memory's sake
-            seen = PREPROCESSING[models[0][1]](images)
-            boxes = [digit.box for digit in page.digits]
-            shown.append((one_line(path.name), page.picture, boxes, seen, probabilities))
-    if shown:
-        plot_predictions(out, shown, answered)
+        for number, page in read_pages(path, partial(mean_probabilities, models)):
+            which = "" if number == 1 else f", page {number}"
+            if isinstance(page, InputError):
+                print(one_line(f"error: {path}{which}: {page}"), file=sys.stderr)
+                status = 2
+                continue
+            lines = [np.stack([digit.probabilities for digit in line]) for line in page.lines]
+            name, (first, *others) = one_line(f"{path.name}{which}"), map(describe, lines)
+            show("\n  ".join(["; ".join([f"{name}: {first}", *page.remarks]), *others]))
+            table += rows_of(path.name, number, page)
+            answered, rows = answered + 1, rows + rows_needed(page)
+            if not shown or rows <= MOST_ROWS:  # the others are not kept, for memory's sake
+                shown.append((name, page))
+    if table and out.name.lower().endswith(SAVED):
+        save_table(out, pd.DataFrame(table, columns=COLUMNS))
+    elif shown:
+        plot_predictions(out, shown, PREPROCESSING[models[0][1]], answered)
         print(f"saved what the network saw in {out}")
-    return 2 if answered < len(paths) else 0
+    return status
 
 
-def check_out(out: Path, inputs: list[Path]) -> None:
-    """Raise InputError if writing `out` would replace an input, or what is no ordinary file."""
+def check_out(out: Path, suffixes: tuple[str, ...], inputs: list[Path]) -> None:
+    """Raise InputError if `out` is no such file, is no ordinary one, or is one of the inputs."""
     if out.exists() and not out.is_file():
         raise InputError(f"--out {out}: is a folder or a device; give the name of a file")
-    for path in inputs:
-        if out.exists() and path.exists() and out.samefile(path):
-            raise InputError(f"--out {out}: is read as well; give another name")
-
-
-def pictures_in(paths: list[Path]) -> list[Path]:
-    """The paths, each folder replaced by the pictures that are in it, by name."""
-    from src.reading.pictures import SUFFIXES
-
-    found = []
-    for path in paths:
-        inside = [path]
-        if path.is_dir():
-            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
-        if not inside:
-            raise InputError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
-        found += inside
-    return found
+    if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
+        raise InputError(f"--out {out}: is read as well; give another name")
+    if not out.name.lower().endswith(suffixes):
+        raise InputError(f"--out {out}: give a name that ends with {', '.join(suffixes)}")
 
 
 def main() -> int:
     raw = argparse.RawDescriptionHelpFormatter
     parser = ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("paths", type=Path, nargs="+", help="one CSV, or pictures, or folders")
+    parser.add_argument("paths", nargs="+", help="one table, or pictures, or folders")
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
     parser.add_argument("--out", type=Path, help="default: as above, in results/")
-    arguments = parser.parse_args()
-    paths: list[Path] = arguments.paths
-    tables = [path for path in paths if is_table(path)]
-    if tables and len(paths) > 1:
-        raise InputError(f"{tables[0]}: give one CSV, or pictures, but not more at once")
-    if not tables:
+    parser.add_argument("--probabilities", action="store_true", help="ten more columns (tables)")
+    if dash := [word for word in sys.argv[1:] if word.startswith("-") and Path(word).exists()]:
+        raise InputError(f"{dash[0]}: begins with a dash; write ./{dash[0]}")
+    asked = parser.parse_args()
+    paths: list[Path] = []
+    for word in asked.paths:  # a Windows terminal leaves *.png to the program
+        found = [] if Path(word).exists() else sorted(glob.glob(word))
+        paths += [Path(name) for name in found or [word]]
+    table = is_table(paths[0])
+    if len(paths) > 1 and any(map(is_table, paths)):
+        raise InputError(f"{paths[0]}: give one table, or pictures, but not more at once")
+    if not table:
+        try:  # here: a table needs no OpenCV
+            from src.reading.pictures import pictures_in
+        except ImportError as error:
+            need = "opencv-python-headless; if there is none for this Python, take another Python"
+            raise InputError(f"pictures need the package {need} ({error})") from error
         paths = pictures_in(paths)
-    name = "submission.csv" if tables else "predictions.png"
-    out: Path = arguments.out or ROOT / "results" / name
-    check_out(out, [*paths, *arguments.model])
-    models = load_models(arguments.model)
-    for path, (network, preprocessing) in zip(arguments.model, models):
+    name = "submission.csv" if table else "predictions.png"
+    out = asked.out or ROOT / "results" / name
+    check_out(out, SAVED if table else (*FIGURES, *SAVED), [*paths, *asked.model])
+    models = load_models(asked.model)
+    for path, (network, preprocessing) in zip(asked.model, models):
         print(one_line(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}"))
-    images, labels = read_table(paths[0], "test") if tables else (np.empty((0, 28, 28)), None)
-    for line in doubts(arguments.model, images):
-        print(one_line(f"note: {line}"), file=sys.stderr)
-    if not tables:
-        make_writable(out.parent, "--out")
+    make_writable(out.parent, "--out")
+    if not table:
+        for line in doubts(asked.model, np.empty((0, 28, 28), np.uint8)):
+            print(one_line(f"note: {line}"), file=sys.stderr)
         return predict_pictures(models, paths, out)
-    predict_table(models, images, labels, arguments.out)
+    predict_table(models, asked, paths[0])
     return 0
 
 

@@ -12,17 +12,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import picture_generator as generator
 import pytest
 from PIL import Image
 
 from src.common.errors import InputError
 from src.digits.augmentation import augment
 from src.digits.data import EMBEDDED, ROOT, Data, load_data
-from src.reading.pictures import find_digits, open_picture
+from src.reading.pictures import find_digits, open_pages
 from src.reading.saved import Model, mean_probabilities, save_network
 from src.runs.recipes import recipe
 from src.utils import scale
+from tests import picture_generator as generator
 from tests.training import run_of
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def mnist() -> Data:
 @pytest.fixture(scope="module")
 def model(mnist: Data) -> Model:
     training = Data("training images", mnist.images, mnist.labels, *[np.empty(0, int)] * 2)
-    return run_of(BEST, training)[0], BEST.preprocessing
+    return run_of(BEST, training).network, BEST.preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +56,10 @@ def as_file(picture: np.ndarray) -> io.BytesIO:
 def answer(picture: np.ndarray, read: Reader) -> str:
     """The digits that are read on a picture, as predict.py would."""
     try:
-        page = find_digits(open_picture(as_file(picture)), read)
+        page = find_digits(*next(open_pages(as_file(picture))), read)
     except InputError:
         return ""
-    images = np.stack([digit.image for digit in page.digits])
-    return "".join(map(str, read(images).argmax(axis=1)))
+    return "".join(str(digit.probabilities.argmax()) for digit in page.digits)
 
 
 @pytest.mark.parametrize("kinds", [generator.TUNED, generator.FRESH], ids=["tuned on", "fresh"])
@@ -136,7 +135,7 @@ def test_time_and_memory_are_reported(model: Model, tmp_path: Path) -> None:
     Image.fromarray(generator.picture("12 megapixels", 3)[0]).save(photo, quality=90)
     save_network(network, model[0], {"preprocessing": model[1]})
     started = time.perf_counter()
-    find_digits(open_picture(photo), partial(mean_probabilities, [model]))
+    find_digits(*next(open_pages(photo)), partial(mean_probabilities, [model]))
     print(f"a photo of 12 megapixels: {time.perf_counter() - started:.2f} s")
     out = tmp_path / "predictions.png"
     command = [sys.executable, ROOT / "predict.py", photo, "--model", network, "--out", out]

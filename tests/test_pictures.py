@@ -13,12 +13,14 @@ from src.common.errors import InputError
 from src.digits.data import EMBEDDED, Data, load_data
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
-from src.reading.ink import cut_out_sheet, find_ink, without_rules
-from src.reading.pictures import find_digits, fit, open_picture
+from src.reading.ink import find_ink, sheet_of_paper, without_rules
+from src.reading.pictures import Page, find_digits, fit, open_pages
+from src.reading.strokes import Reader
 from src.runs.config import Config
 from src.utils import scale
 from tests.training import run_of
 
+POINT = "a mark that is no digit (a minus or a point?) left out"
 FONTS = ["DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "STIXGeneral", "cmss10", "cmtt10"]
 
 
@@ -30,7 +32,7 @@ def mnist() -> Data:
 @pytest.fixture(scope="module")
 def network(mnist: Data) -> NeuralNetwork:
     some = Data("some", mnist.images[:20_000], mnist.labels[:20_000], *[np.empty(0, int)] * 2)
-    return run_of(Config(epochs=4), some)[0]
+    return run_of(Config(epochs=4), some).network
 
 
 def rendered(digit: int, font: str = "DejaVuSans", size: int = 120, page: int = 300) -> Image.Image:
@@ -42,9 +44,23 @@ def rendered(digit: int, font: str = "DejaVuSans", size: int = 120, page: int = 
     return image
 
 
+def open_picture(source: object) -> np.ndarray:
+    """The first page."""
+    return next(open_pages(source))[0]  # type: ignore[arg-type]
+
+
+def even(images: np.ndarray) -> np.ndarray:
+    """A reader that is fairly sure of anything, so that only shapes decide."""
+    return np.tile([0.91, *[0.01] * 9], (len(images), 1))
+
+
+def page_of(picture: np.ndarray, read: Reader = even) -> Page:
+    return find_digits(picture, max(picture.shape), read)
+
+
 def to_digit(picture: np.ndarray) -> np.ndarray:
     """The one digit that is on the picture, (28, 28)."""
-    (digit,) = find_digits(picture).digits
+    (digit,) = page_of(picture).digits
     return digit.image
 
 
@@ -150,9 +166,9 @@ def test_a_drawn_mnist_digit_is_read_as_well_as_the_original(
 
 
 def test_fit_leaves_mnist_images_as_they_are(mnist: Data) -> None:
-    for image in mnist.test_images[:50]:
-        again = fit(image / 255)
-        assert np.corrcoef(again.ravel(), image.ravel())[0, 1] > 0.97
+    """But for those of thin strokes."""
+    same = [np.corrcoef(fit(i / 255).ravel(), i.ravel())[0, 1] for i in mnist.test_images[:50]]
+    assert np.median(same) > 0.98 and min(same) > 0.7
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 300), (300, 3), (700, 500), (20, 20)])
@@ -161,8 +177,8 @@ def test_fit_keeps_proportions_and_fills_20_pixels(shape: tuple[int, int]) -> No
     rows, columns = image.any(axis=1).sum(), image.any(axis=0).sum()
     assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() == 255
     assert max(rows, columns) == 20
-    assert rows == max(1, round(20 * shape[0] / max(shape)))
-    assert columns == max(1, round(20 * shape[1] / max(shape)))
+    for pixels, side in zip((rows, columns), shape):  # a thin stroke is thickened
+        assert pixels == pytest.approx(max(2, round(20 * side / max(shape))), abs=1)
 
 
 def test_fit_puts_the_centre_of_mass_in_the_middle() -> None:
@@ -198,17 +214,31 @@ def test_rules_are_taken_out_and_strokes_across_them_are_not_cut() -> None:
     assert np.array_equal(without_rules(stroke), stroke)
 
 
-def test_a_sheet_is_cut_out_of_a_dark_table_and_a_lit_half_is_not_taken_for_one() -> None:
+def test_a_sheet_on_a_dark_table_is_found_and_a_lit_half_is_not_taken_for_one() -> None:
     table = np.full((600, 800), 0.25)
     table[100:500, 200:600] = 0.95
     table[200:300, 380:400] = 0.1
-    sheet = cut_out_sheet(grey(table))
-    assert sheet.shape[0] == pytest.approx(380, abs=20)
-    assert sheet.shape[1] == pytest.approx(380, abs=20) and np.median(sheet) == 242
+    rows, columns = np.nonzero(sheet_of_paper(grey(table)))
+    ends = (rows.min(), rows.max(), columns.min(), columns.max())
+    assert ends == pytest.approx((100, 500, 200, 600), abs=30)
     half = np.full((600, 800), 0.95)
     half[:, 400:] = 0.5
     half[200:300, 180:200] = 0.1
-    assert cut_out_sheet(grey(half)).shape == (600, 800, 3)
+    assert sheet_of_paper(grey(half)).all()
+
+
+def test_boxes_and_grids_are_taken_out_and_no_dots_stay_at_their_crossings() -> None:
+    digit = np.zeros((400, 600), np.uint8)
+    digit[130:250, 170:185] = digit[130:145, 170:220] = 1
+    grid = np.zeros_like(digit)
+    grid[20::60] = grid[21::60] = grid[:, 40::60] = grid[:, 41::60] = 1
+    box = np.zeros_like(digit)
+    box[100:280, 140:260] = 1
+    box[103:277, 143:257] = 0
+    for lines in (grid, box):
+        rest = without_rules(digit | lines)
+        assert (rest & ~digit).sum() < 40 and rest.sum() > 0.9 * digit.sum()
+    assert np.array_equal(without_rules(digit), digit)
 
 
 def test_specks_are_dropped_and_strokes_of_one_digit_are_kept_together() -> None:
@@ -216,7 +246,7 @@ def test_specks_are_dropped_and_strokes_of_one_digit_are_kept_together() -> None
     light[100:300, 100:120] = 0.1
     light[100:120, 130:200] = 0.1  # like the bar of a 5 that does not touch it
     light[30:35, 30:35] = light[370:373, 260:263] = 0.1
-    (digit,) = find_digits(grey(light)).digits
+    (digit,) = page_of(grey(light)).digits
     assert digit.box == pytest.approx((100, 100, 200, 300), abs=4)
 
 
@@ -226,7 +256,7 @@ def test_digits_come_in_reading_order_line_by_line() -> None:
     for top, left in corners:
         light[top : top + 90, left : left + 20] = 0.1
         light[top : top + 20, left : left + 60] = 0.1
-    boxes = [digit.box for digit in find_digits(grey(light)).digits]
+    boxes = [digit.box for digit in page_of(grey(light)).digits]
     assert [(top, left) for left, top, _, _ in boxes] == [
         pytest.approx(corner, abs=4) for corner in corners
     ]
@@ -244,31 +274,75 @@ def test_touching_digits_are_parted_where_the_reader_is_surest() -> None:
         sure = np.where(wide, 0.2, 0.99)
         return np.column_stack([sure, *[(1 - sure) / 9] * 9])
 
-    assert len(find_digits(grey(light)).digits) == 1
-    left, right = find_digits(grey(light), read).digits
+    left, right = page_of(grey(light), read).digits
     assert left.box[2] == pytest.approx(165, abs=12) and right.box[0] == left.box[2]
 
 
 def test_writing_cut_off_by_the_edge_is_remarked_on() -> None:
     light = np.full((300, 300), 0.95)
     light[100:300, 140:170] = light[150:170, 100:200] = 0.1
-    page = find_digits(grey(light))
+    page = page_of(grey(light))
     assert len(page.digits) == 1 and "edge" in page.remarks[0]
 
 
 def test_a_dash_is_one_part_and_no_traceback() -> None:
     light = np.full((300, 400), 0.95)
     light[140:150, 100:300] = 0.1
-    assert len(find_digits(grey(light)).digits) == 1
+    assert len(page_of(grey(light)).digits) == 1
 
 
-def test_more_than_60_digits_are_refused() -> None:
-    light = np.full((800, 800), 0.95)
-    for top in range(40, 760, 80):
-        for left in range(40, 760, 80):
-            light[top : top + 40, left : left + 12] = 0.1
-    with pytest.raises(InputError, match="over 60 digits"):
-        find_digits(grey(light))
+def seven(light: np.ndarray, top: int, left: int, height: int = 90) -> None:
+    """Draw an angle, dark, in place."""
+    light[top : top + height, left : left + 15] = light[top : top + 15, left : left + 60] = 0.1
+
+
+def test_lines_that_are_close_are_two_lines() -> None:
+    light = np.full((300, 400), 0.95)
+    for top, left in ((40, 50), (40, 200), (140, 60), (140, 210)):
+        seven(light, top, left)
+    assert [len(line) for line in page_of(grey(light)).lines] == [2, 2]
+
+
+def test_what_is_no_digit_is_said_and_kept_as_a_mark() -> None:
+    light = np.full((300, 500), 0.95)
+    for left in (100, 220):
+        seven(light, 100, left)
+    light[180:190, 190:200] = 0.1  # a decimal point
+    light[0:12, 300:330] = 0.1  # of the row above
+    page = page_of(grey(light))
+    assert len(page.digits) == 2 and len(page.marks) == 2
+    assert page.remarks == ["1 mark at the edge left out", POINT]
+
+
+def test_digits_at_the_edge_are_read() -> None:
+    light = np.full((120, 400), 0.95)
+    for top, left in ((30, 60), (30, 180), (15, 340)):
+        seven(light, top, left)
+    page = page_of(grey(light))
+    assert len(page.digits) == 3 and "touches the edge" in page.remarks[0]
+
+
+def test_thin_strokes_are_thickened_to_those_of_mnist() -> None:
+    ink = np.zeros((200, 200))
+    ink[20:180, 100:103] = 1
+    image = fit(ink)
+    assert 1.8 <= (image[14] / 255).sum() <= 3
+
+
+def test_all_pages_are_read_and_light_ink_on_transparency(tmp_path: Path) -> None:
+    pages = [rendered(digit).convert("L") for digit in (2, 5, 7)]
+    for name in ("pages.tif", "pages.gif", "pages.webp", "pages.png"):
+        pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
+        assert len(list(open_pages(tmp_path / name))) == 3
+    light = transparent(rendered(2))
+    white = Image.merge("RGBA", [Image.new("L", light.size, 255)] * 3 + [light.getchannel("A")])
+    assert np.array_equal(to_digit(through_file(white)), to_digit(through_file(light)))
+
+
+def test_a_float_picture_from_0_to_1() -> None:
+    values = np.asarray(rendered(7).convert("L"))
+    unit = Image.fromarray(values.astype(np.float32) / 255)
+    assert np.abs(through_file(unit, "TIFF") - through_file(Image.fromarray(values))).max() <= 1
 
 
 # -------------------------------------------------------------------------- bad pictures
@@ -331,7 +405,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 def test_no_mode_or_size_ends_in_a_traceback(mode: str, size: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, size[::-1]).astype(np.uint8)
     try:
-        page = find_digits(through_file(Image.fromarray(noise).convert(mode), "TIFF"))
+        page = page_of(through_file(Image.fromarray(noise).convert(mode), "TIFF"))
     except InputError:
         return
     for digit in page.digits:

@@ -6,15 +6,17 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 import predict as script
 import src.reading.saved as reader
-from predict import describe, orientation
+from predict import describe
 from src.common.errors import InputError
 from src.digits.data import ROOT, Data, load_data
 from src.digits.preprocessing import PREPROCESSING, deskew
@@ -70,7 +72,7 @@ def folder(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = load_data(train_csv)
     for preprocessing in ("none", "deskew"):
         config = Config(hidden=(32,), epochs=5, batch_size=8, preprocessing=preprocessing)
-        network, _ = run_of(config, data)
+        network = run_of(config, data).network
         path = folder / preprocessing / "network.npz"
         save_network(path, network, {"preprocessing": preprocessing})
     for number in range(3):
@@ -163,14 +165,17 @@ def test_good_pictures_are_answered_among_bad_ones(folder: Path) -> None:
 def test_of_a_folder_all_pictures_are_read_and_many_fit_into_one_figure(folder: Path) -> None:
     many, model = folder / "many", folder / "none" / "network.npz"
     many.mkdir()
-    (many / "notes.txt").write_text("no picture")
+    for other in ("notes.txt", ".hidden.png"):
+        (many / other).write_text("no picture")
     odd = "$_a_name_that_is_much_too_long_for_a_title_{"
     for number in range(30):
-        name = f"{odd}{number:02}.png"
+        name = f"{odd}{number}.png"
         (many / name).write_bytes((folder / "digit0.png").read_bytes())
     result = predict(many, "--model", model, "--out", folder / "many.png")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert len(result.stdout.splitlines()) == 32  # the network, 30 answers, the file
+    assert result.returncode == 0 and result.stderr.endswith("no pictures: notes.txt\n")
+    lines = result.stdout.splitlines()
+    assert len(lines) == 32  # the network, 30 answers, the file
+    assert [line.split("{")[1].split(".")[0] for line in lines[1:-1]] == [str(n) for n in range(30)]
     with Image.open(folder / "many.png") as image:
         assert image.height < 4000
 
@@ -185,7 +190,8 @@ def test_a_sheet_of_digits_is_one_line_with_the_least_sure(folder: Path) -> None
     result = predict(folder / "sheet.png", "--model", model, "--out", out)
     assert (result.returncode, result.stderr) == (0, "")
     assert re.match(
-        r"sheet.png: \d{3} \(least sure: digit \d, an? \d, \d+ %", result.stdout.splitlines()[1]
+        r"sheet.png: \d{3} \((least sure: the \d\w\w digit, an? \d, \d+%|all at)",
+        result.stdout.splitlines()[1],
     )
 
 
@@ -196,24 +202,9 @@ def test_answers_in_words() -> None:
     assert describe(row(7, 0.999, 1)[None]) == "7 (99.9% sure)"
     assert describe(row(7, 0.61, 1)[None]) == "7 (not sure: 61%; or 1, 39%)"
     sheet = np.stack([row(5, 0.99, 1), row(2, 0.98, 1), row(8, 0.9, 3)])
-    assert describe(sheet) == "528 (least sure: digit 3, an 8, 90 %)"
+    assert describe(sheet) == "528 (least sure: the 3rd digit, an 8, 90%)"
     sheet[1] = row(0, 0.61, 6)
-    assert describe(sheet) == "508 (least sure: digit 2, a 0, 61 %; not sure, perhaps 6)"
-
-
-def test_a_sheet_that_lies_on_its_side_or_head_is_remarked_on() -> None:
-    upright = np.zeros((4, 28, 28), np.uint8)
-    upright[:, :4] = 255  # this reader wants its ink at the top
-
-    def read(images: np.ndarray) -> np.ndarray:
-        sure = np.where(images[:, :4].mean(axis=(1, 2)) > 200, 0.99, 0.5)
-        return np.column_stack([sure, 1 - sure, *[0 * sure] * 8])
-
-    ways = [orientation(seen, read) for seen in (upright, np.rot90(upright, 2, (1, 2)))]
-    assert ways == ["", "upside down"]
-    sideways = np.rot90(upright, 1, (1, 2))
-    assert orientation(sideways, read) == "on its side"
-    assert orientation(sideways[:2], read) == ""  # too few to tell
+    assert describe(sheet) == "508 (least sure: the 2nd digit, a 0, 61%; not sure, perhaps 6)"
 
 
 def test_what_is_read_or_no_ordinary_file_is_not_replaced(folder: Path) -> None:
@@ -283,7 +274,7 @@ def test_what_a_user_can_get_wrong_is_one_line(folder: Path) -> None:
         "odd.npz: preprocessing": [test_csv, "--model", model, folder / "odd.npz"],
         "test.csv: not a sound .npz": [test_csv, "--model", test_csv],
         "gone.npz": [test_csv, "--model", folder / "gone.npz"],
-        "one CSV, or pictures": [test_csv, folder / "digit0.png", "--model", model],
+        "one table, or pictures": [test_csv, folder / "digit0.png", "--model", model],
     }
     for words, arguments in wrong.items():
         assert words in refusal(*arguments, "--out", out)
@@ -298,3 +289,46 @@ def test_without_a_network_the_next_step_is_named(
     monkeypatch.setattr(reader, "DEFAULT_MODEL", folder / "nowhere.npz")
     with pytest.raises(InputError, match=r"`python train.py` makes one"):
         load_models([folder / "nowhere.npz"])
+
+
+def test_answers_to_pictures_are_a_table_if_out_says_so(folder: Path) -> None:
+    pages = [Image.open(folder / f"digit{number}.png") for number in range(3)]
+    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    model, out = folder / "none" / "network.npz", folder / "answers.csv"
+    result = predict(folder / "pages.tif", "--model", model, "--out", out)
+    assert result.stdout.splitlines()[2].startswith("pages.tif, page 2: ")
+    table = pd.read_csv(out)
+    assert table.columns.tolist() == script.COLUMNS and table.page.tolist() == [1, 2, 3]
+    left, top, right, bottom = map(int, table.box[0].split())
+    assert 0 <= left < right <= 140 and 0 <= top < bottom <= 140
+
+
+def test_a_packed_submission_holds_a_csv_and_probabilities_if_asked_for(folder: Path) -> None:
+    model, out = folder / "none" / "network.npz", folder / "submission.zip"
+    result = predict(folder / "test.csv", "--model", model, "--out", out, "--probabilities")
+    assert result.returncode == 0
+    assert zipfile.ZipFile(out).namelist() == ["submission.csv"]
+    table = pd.read_csv(out)
+    chances = table[[f"p{digit}" for digit in range(10)]]
+    assert np.allclose(chances.sum(axis=1), 1, atol=1e-4)
+    assert (chances.to_numpy().argmax(axis=1) == table.Label).all()
+
+
+def test_names_that_do_not_fit_and_wildcards(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = folder / "none" / "network.npz"
+    for path, out in (("digit0.png", "a.xlsx"), ("test.csv", "a.png")):
+        assert "a name that ends" in refusal(folder / path, "--model", model, "--out", out)
+    monkeypatch.chdir(folder)
+    (folder / "-dash.png").write_bytes((folder / "digit0.png").read_bytes())
+    assert "write ./-dash.png" in refusal("-dash.png")
+    out = folder / "wild.csv"
+    assert predict(folder / "digit?.png", "--model", model, "--out", out).returncode == 0
+    assert len(pd.read_csv(out)) == 3
+
+
+def test_without_opencv_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("src.reading.pictures", "cv2"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    model = folder / "none" / "network.npz"
+    assert "opencv-python-headless" in refusal(folder / "digit0.png", "--model", model)

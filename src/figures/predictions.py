@@ -1,35 +1,43 @@
 """What the network saw on pictures and what it answered, as one PNG."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from src.figures.style import COLOURS, draw_picture, drawing, short
+from src.figures.style import COLOURS, GREY, draw_picture, drawing, short
 
 PER_ROW = 6  # digits side by side
 MOST_ROWS = 12  # in one figure
-Box = tuple[int, int, int, int]  # left, top, right, bottom
-# Name, page (H, W, 3) uint8, N boxes, what was seen (N, 28, 28), probabilities (N, 10).
-Picture = tuple[str, np.ndarray, list[Box], np.ndarray, np.ndarray]
 
 
-def rows_needed(digits: int) -> int:
-    """Of the figure, for a picture with so many digits."""
-    return -(-digits // PER_ROW)
+def rows_needed(page: Any) -> int:
+    """Of the figure, for a page as src/reading/pictures.py finds it."""
+    return -(-len(page.digits) // PER_ROW)
 
 
-def draw_page(
-    axes: Axes, name: str, page: np.ndarray, boxes: list[Box], answers: list[int]
-) -> None:
-    """The page (H, W, 3), a box and the answer at each digit."""
-    draw_picture(axes, page, short(name, 40))
-    for (left, top, right, bottom), answer in zip(boxes, answers):
+def draw_page(axes: Axes, name: str, page: Any) -> None:
+    """The page, a box and the answer at each digit, a grey box at what was left out."""
+    draw_picture(axes, page.picture, short(name, 40))
+    for left, top, right, bottom in page.marks:
+        axes.fill([left, right, right, left], [top, top, bottom, bottom], color=GREY, alpha=0.5)
+    label = {"boxstyle": "square,pad=0.15", "color": COLOURS[1]}
+    for digit in page.digits:
+        left, top, right, bottom = digit.box
         corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
         axes.plot(*corners, color=COLOURS[1], lw=1.2)
-        label = {"boxstyle": "square,pad=0.15", "color": COLOURS[1]}
-        axes.text(left, top, str(answer), color="white", va="bottom", fontsize=9, bbox=label)
+        axes.text(
+            left,
+            top,
+            str(digit.probabilities.argmax()),
+            color="white",
+            va="bottom",
+            fontsize=9,
+            bbox=label,
+        )
     axes.spines[:].set_visible(True)
 
 
@@ -42,12 +50,12 @@ def draw_seen(axes: Axes, seen: np.ndarray, columns: int) -> None:
     draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=255, aspect="auto")
 
 
-def draw_probabilities(axes: Axes, probabilities: np.ndarray, columns: int) -> None:
-    """Ten bars for each digit (N, 10), the answer's in colour, the next likely one named too."""
+def draw_probabilities(axes: Axes, probabilities: list[np.ndarray], columns: int) -> None:
+    """Ten bars for each digit, the answer's in colour, the next likely one named too."""
     for number, row in enumerate(probabilities):
         answer, second = np.argsort(-row, kind="stable")[:2]
-        places = 12 * number + np.arange(10)
-        axes.bar(places, row, color=[COLOURS[digit == answer] for digit in range(10)])
+        colours = [COLOURS[int(digit == answer)] for digit in range(10)]
+        axes.bar(12 * number + np.arange(10), row, color=colours)
         named = [answer, second] if row[second] >= 0.01 else [answer]
         text = ", ".join(f"{digit}: {row[digit]:.0%}" for digit in named)
         axes.text(12 * number + 4.5, 1.06, text, ha="center", fontsize=9)
@@ -60,23 +68,27 @@ def draw_probabilities(axes: Axes, probabilities: np.ndarray, columns: int) -> N
     axes.grid(False, axis="x")
 
 
-def plot_predictions(path: Path, pictures: list[Picture], total: int) -> None:
-    """Each of the pictures, of `total` that there were, and what the network saw of each digit."""
-    rows = [rows_needed(len(boxes)) for _, _, boxes, _, _ in pictures]
-    columns = min(PER_ROW, max(2, *(len(boxes) for _, _, boxes, _, _ in pictures), 0))
-    ratios = {"width_ratios": [3.6, 1.6 * columns], "height_ratios": [1.1, 1] * sum(rows)}
-    more = f" (the first {len(pictures)} of {total:,} pictures)" if total > len(pictures) else ""
+def plot_predictions(
+    path: Path,
+    pages: list[tuple[str, Any]],
+    prepare: Callable[[np.ndarray], np.ndarray],
+    total: int,
+) -> None:
+    """The named pages, of `total` there were, and each digit prepared as the network sees it."""
+    rows = [rows_needed(page) for _, page in pages]
+    columns = min(PER_ROW, max(2, *(len(page.digits) for _, page in pages), 0))
+    more = f" (the first {len(pages)} of {total:,} pictures)" if total > len(pages) else ""
     title = f"Pictures, what the network saw, and how sure it is{more}"
-    size = 4 + 1.6 * columns, 0.5 + 2.5 * sum(rows)
+    size = (4 + 1.6 * columns, 0.5 + 2.5 * sum(rows))
     with drawing(path, size, title, layout="constrained") as figure:
+        ratios = {"width_ratios": [3.6, 1.6 * columns], "height_ratios": [1.1, 1] * sum(rows)}
         grid = figure.add_gridspec(2 * sum(rows), 2, **ratios)
         first = 0
-        for (name, page, boxes, seen, probabilities), count in zip(pictures, rows):
-            axes = figure.add_subplot(grid[first : first + 2 * count, 0])
-            draw_page(axes, name, page, boxes, probabilities.argmax(axis=1).tolist())
-            for start in range(0, len(boxes), PER_ROW):
-                part = slice(start, start + PER_ROW)
+        for (name, page), count in zip(pages, rows):
+            draw_page(figure.add_subplot(grid[first : first + 2 * count, 0]), name, page)
+            for start in range(0, len(page.digits), PER_ROW):
+                part = page.digits[start : start + PER_ROW]
                 upper, lower = (figure.add_subplot(grid[first + below, 1]) for below in (0, 1))
-                draw_seen(upper, seen[part], columns)
-                draw_probabilities(lower, probabilities[part], columns)
+                draw_seen(upper, prepare(np.stack([digit.image for digit in part])), columns)
+                draw_probabilities(lower, [digit.probabilities for digit in part], columns)
                 first += 2

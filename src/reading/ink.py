@@ -1,54 +1,41 @@
-"""Where ink is in a photo: told from paper, light, table, rules and creases, as a scanner does."""
+"""Where ink is in a photo: told from paper, light, table, rules and boxes, as a scanner does."""
 
 import cv2
 import numpy as np
 
 from src.common.errors import InputError
-
-FAINT = 0.05  # less than this share of the paper's light taken away is no ink
-LONG = 0.3  # of the picture's shorter side: a straight thin line from here on may be a rule
+from src.reading import tuned
 
 
-def cut_out_sheet(colours: np.ndarray) -> np.ndarray:
-    """The sheet of paper alone, straight, if it lies on something darker; else the picture itself.
+def sheet_of_paper(colours: np.ndarray) -> np.ndarray:
+    """Where the paper is, (H, W) of 0 and 1, if it lies on something darker; else 1 everywhere.
 
     A sheet is the largest bright area, if it has four corners, two or more of them inside the
     picture (where the edge of a shadow has none), and something dark is on it.
     """
+    everywhere = np.ones(colours.shape[:2], np.uint8)
     if min(colours.shape[:2]) < 40:
-        return colours  # an icon
+        return everywhere  # an icon
     grey = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).min(axis=2)
     grey = cv2.blur(grey, (3, 3))
     _, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))  # no grain of wood
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    if not outlines:
-        return colours
-    outline = max(outlines, key=cv2.contourArea)
+    outline = max(outlines, key=cv2.contourArea, default=None)
+    if outline is None:
+        return everywhere
     hull = cv2.convexHull(outline)
-    if cv2.contourArea(outline) < 0.93 * cv2.contourArea(hull):
-        return colours
     corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True).reshape(-1, 2)
-    size = np.array(grey.shape[::-1])
-    at_edge = ((corners <= 2) | (corners >= size - 3)).any(axis=1)
-    if len(corners) != 4 or cv2.contourArea(corners) < 0.1 * grey.size or at_edge.sum() > 2:
-        return colours
+    at_edge = ((corners <= 2) | (corners >= np.array(grey.shape[::-1]) - 3)).any(axis=1)
+    solid = cv2.contourArea(outline) >= max(0.93 * cv2.contourArea(hull), 0.1 * grey.size)
+    if not solid or len(corners) != 4 or at_edge.sum() > 2:
+        return everywhere
     inside = cv2.fillConvexPoly(np.zeros_like(grey), corners, 1)
-    inner = cv2.erode(inside, np.ones((9, 9), np.uint8), borderValue=0) > 0
-    if not inner.any() or not 0.6 < bright[inner].mean() < 1:
-        return colours
-    if np.median(grey[inner]) < 1.25 * np.median(grey[inside == 0]):
-        return colours
-    angles = np.arctan2(*(corners - corners.mean(axis=0)).T[::-1])
-    corners = 4 * corners[np.argsort(angles)].astype(np.float32)  # from the upper left, clockwise
-    along, down = (
-        round(float(np.linalg.norm(corners[a] - corners[b]))) for a, b in ((0, 1), (1, 2))
-    )
-    edge = 0.02 * min(along, down)  # of the sheet, cut off
-    target = np.array([[0, 0], [along, 0], [along, down], [0, down]], np.float32) - edge
-    matrix = cv2.getPerspectiveTransform(corners, target.astype(np.float32))
-    flat = (round(along - 2 * edge), round(down - 2 * edge))
-    return cv2.warpPerspective(colours, matrix, flat, borderMode=cv2.BORDER_REPLICATE)
+    inner = cv2.erode(inside, np.ones((9, 9), np.uint8), borderValue=0)
+    dark = 1 - bright[inner > 0].mean() if inner.any() else 0
+    if not 0 < dark < 0.4 or np.median(grey[inner > 0]) < 1.25 * np.median(grey[inside == 0]):
+        return everywhere
+    return cv2.resize(inner, colours.shape[1::-1], interpolation=cv2.INTER_NEAREST)
 
 
 def is_dark(colours: np.ndarray) -> bool:
@@ -57,79 +44,120 @@ def is_dark(colours: np.ndarray) -> bool:
     if min(colours.shape[:2]) > 80:  # enough to judge by, and a median takes long
         small = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     around = cv2.medianBlur(small, round(0.4 * min(small.shape[:2])) | 1)
-    return float(np.sum((small.astype(np.float32) - around) ** 3)) <= 0
+    inner = tuple(slice(side // 12, side - side // 12) for side in small.shape[:2])  # no title bar
+    return float(np.sum((small.astype(np.float32) - around)[inner] ** 3)) <= 0
 
 
-def paper_colour(colours: np.ndarray, dark_ink: bool) -> np.ndarray:
-    """What each pixel (H, W, 3) would be without ink, from what surrounds it.
+def missing_light(
+    soft: np.ndarray, sheet: np.ndarray, dark_ink: bool, side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Strength of the ink, (H, W), and where there is any, for strokes narrower than `side` pixels.
 
-    A morphological closing: the brightest value around each pixel, then the darkest of those. What
-    is darker and narrower than the window vanishes; edges of shadows and tables stay where they
-    are. Light ink on a dark board: the other way round. Beyond its edge the picture goes on as it
-    ends, so that a table or a thumb there is as wide as need be.
+    The paper is a morphological closing, the brightest value around each pixel, then the darkest of
+    those: edges of shadows stay where they are. (Light ink: the other way round.) The strength is
+    the share of the paper's light that is missing, over the channels as the ink's own colour weighs
+    them, because yellow is only in blue. Raises InputError if nothing stands out.
     """
-    side = max(3, round(0.25 * min(colours.shape[:2]))) | 1
-    edge = side // 2 + 1
-    wide = cv2.copyMakeBorder(colours, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+    edge = side // 2 + 1  # beyond its edge the picture goes on as it ends
+    wide = cv2.copyMakeBorder(cv2.medianBlur(soft, 5), edge, edge, edge, edge, cv2.BORDER_REPLICATE)
     how = cv2.MORPH_CLOSE if dark_ink else cv2.MORPH_OPEN
-    found = cv2.morphologyEx(wide, how, np.ones((side, side), np.uint8))
-    return cv2.blur(found[edge:-edge, edge:-edge], (5, 5))
-
-
-def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A picture (H, W, 3) uint8 to its ink's strength and where there is any at all, both (H, W).
-
-    The strength is the share of the paper's light that is missing; the channels are added up as the
-    ink's own colour weighs them, because yellow is only in blue. Raises InputError if nothing
-    stands out.
-    """
-    soft = cv2.GaussianBlur(colours, (0, 0), 1.0)
-    dark_ink = is_dark(soft)
-    paper = paper_colour(cv2.medianBlur(soft, 5), dark_ink).astype(np.float32)
+    paper = cv2.morphologyEx(wide, how, np.ones((side, side), np.uint8))[edge:-edge, edge:-edge]
+    paper = cv2.blur(paper, (5, 5)).astype(np.float32)
     off = (paper - soft) / (paper + 16) if dark_ink else (soft - paper) / 255
+    off[sheet == 0] = 0
     off -= np.quantile(off[::3, ::3].reshape(-1, 3), 0.25, axis=0)  # half may be ink
     size = np.abs(off).sum(axis=2)
     strong = off[size >= np.quantile(size[::3, ::3], 0.98)].mean(axis=0).clip(0)
     off = off @ (strong / max(float(np.linalg.norm(strong)), 1e-6))
     noise = float(np.diff(np.quantile(off[::3, ::3], (0.05, 0.25)))[0]) + 1 / 255
     strongest = float(np.quantile(off, max(0, 1 - 30 / off.size)))  # no speck's
-    if strongest < max(FAINT, 5 * noise):
+    if strongest < max(tuned.FAINT, 5 * noise):
         raise InputError("nothing is written on it")
-    mask = off > max(0.15 * strongest, 4 * noise)
-    return off, mask.astype(np.uint8)
+    return off, (off > max(tuned.INK * strongest, 4 * noise)).astype(np.uint8)
 
 
-def straight_lines(thin: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
-    """Pixels (H, W) on straight lines of thin ink that run nearly from edge to edge."""
-    height, width = thin.shape
-    length = round(LONG * min(height, width))
+def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture (H, W, 3) uint8 to its ink's strength and where there is any at all, both (H, W).
+
+    Looked for twice: the pen found first says how narrow the window may be. Raises InputError if
+    nothing stands out.
+    """
+    soft, sheet = cv2.GaussianBlur(colours, (0, 0), 1.0), sheet_of_paper(colours)
+    dark_ink = is_dark(soft) or not sheet.all()
+    widest = max(3, round(tuned.WINDOW * min(colours.shape[:2]))) | 1
+    off, mask = missing_light(soft, sheet, dark_ink, widest)
+    if min(mask.shape) > 300:
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+        strength = np.bincount(labels.ravel(), off.ravel()) / stats[:, cv2.CC_STAT_AREA]
+        small = stats[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_AREA].max(axis=1) < 0.06 * min(mask.shape)
+        strength[small], strength[0] = 0, 0
+        inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+        strokes = np.flatnonzero(strength > 0.5 * strength.max())[:40]
+        pens = [float(inside[labels == label].max()) for label in strokes.tolist()]
+        window = round(tuned.PENS * float(np.median(pens or [widest]))) | 1
+        if window < 0.7 * widest:
+            off, mask = missing_light(soft, sheet, dark_ink, window)
+    return off, mask
+
+
+def rules(mask: np.ndarray, thin: np.ndarray) -> np.ndarray:
+    """Nearly level straight lines from edge to edge, (H, W) of 0 and 1: rules, grids and creases.
+
+    Found by Hough's transform in `thin` ink; all of them are about parallel.
+    """
+    height, width = mask.shape
+    length = round(0.3 * min(height, width))
     found = cv2.HoughLinesP(thin, 1, np.pi / 720, length // 2, None, length, length // 2)
-    wide = cv2.dilate(mask, np.ones((9, 9), np.uint8))  # a page is never quite flat
-    canvas = np.zeros_like(thin)
-    for line in [] if found is None else found.reshape(-1, 2, 2).astype(float):
-        middle, run = line.mean(axis=0), line[1] - line[0]  # (x, y) each
-        if abs(run[axis]) <= abs(run[1 - axis]):
-            continue
-        steps = np.linspace(-1, 1, 401)[:, None] * max(height, width) / np.abs(run).max()
-        points = np.rint(middle + steps * run).astype(int)
-        points = points[((points >= 0) & (points < (width, height))).all(axis=1)]
-        if wide[points[:, 1], points[:, 0]].mean() > 0.8:
-            start, end = np.rint([middle - 1.5 * run, middle + 1.5 * run]).astype(int).tolist()
-            cv2.line(canvas, start, end, 1, 5)
+    wide = cv2.dilate(mask, np.ones((7, 7), np.uint8))  # a page is never quite flat
+    x = np.linspace(0, width - 1, 401)
+    lines = []
+    for x1, y1, x2, y2 in np.zeros((0, 4), int) if found is None else found.reshape(-1, 4):
+        if abs(x2 - x1) > abs(y2 - y1):
+            slope = (y2 - y1) / (x2 - x1)
+            y = np.rint(y1 + slope * (x - x1)).astype(int)
+            on_page = (y >= 0) & (y < height)
+            if wide[y[on_page], np.rint(x[on_page]).astype(int)].mean() > tuned.RULE:
+                lines.append((x1, y1, x2, slope))
+    canvas = np.zeros_like(mask)
+    for x1, y1, x2, slope in lines:
+        if abs(slope - np.median([line[3] for line in lines])) < 0.05:
+            left, right = int(2 * x1 - x2), int(2 * x2 - x1)
+            ends = [(at, round(y1 + slope * (at - x1))) for at in (left, right)]
+            cv2.line(canvas, ends[0], ends[1], 1, 5)
     return canvas
 
 
+def walls(mask: np.ndarray) -> np.ndarray:
+    """Level straight lines, (H, W) of 0 and 1, both of whose ends meet upright ones: of boxes."""
+    length = max(12, round(tuned.WALL * max(mask.shape)))
+    level, upright = (
+        cv2.morphologyEx(cv2.dilate(mask, np.ones(soft, np.uint8)), cv2.MORPH_OPEN, np.ones(long))
+        for soft, long in (((3, 1), (1, length)), ((1, 3), (length, 1)))
+    )
+    near = cv2.dilate(upright, np.ones((7, 7), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(level)
+    keep = np.zeros(len(stats), np.uint8)
+    for label, (left, top, width, height, _) in enumerate(stats.tolist()[1:], 1):
+        box = slice(top, top + height), slice(left, left + width)
+        meets = (near[box] & (labels[box] == label)).any(axis=0)
+        keep[label] = height < length / 2 and meets[:5].any() and meets[-5:].any()
+    return keep[labels]
+
+
 def without_rules(mask: np.ndarray) -> np.ndarray:
-    """The mask (H, W) without rules, margins and creases: thin lines from edge to edge.
+    """The mask (H, W) without rules, margins, creases, grids, and the walls of boxes.
 
     A stroke that crosses a line is thicker there than the line, so it is left uncut.
     """
     if min(mask.shape) < 100:
         return mask  # too small to tell a rule from a stroke
-    rest, limit = mask.copy(), max(6, round(0.012 * max(mask.shape)))  # pixels, of a line
-    for axis, size in enumerate([(limit + 1, 1), (1, limit + 1)]):  # lines across, lines down
-        thin = mask & (1 - cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones(size, np.uint8)))
-        rest &= ~(straight_lines(thin, mask, axis) & thin)
+    rest, limit = mask, max(6, round(tuned.THIN * max(mask.shape)))  # pixels, of a line
+    boxes = walls(mask), walls(np.ascontiguousarray(mask.T))
+    for sides in boxes:  # level lines, then upright ones, as level lines of the page turned over
+        thick = cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((limit + 1, 1), np.uint8))
+        thin = rest & (1 - thick)
+        lines = thin & (rules(rest, thin) | sides)
+        rest = np.ascontiguousarray((rest & (1 - lines)).T)
     _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     if len(stats) == 1:
         return mask  # one straight stroke was all

@@ -1,53 +1,63 @@
-"""One's own handwriting to a 28x28 image like MNIST's, so that the network can read it.
+"""One's own handwriting to 28x28 images like MNIST's, so that the network can read it.
 
 The network has seen nothing but MNIST: light ink on black, 20 pixels high, centred by mass. Each
 function here undoes one difference between a photo and that.
 """
 
+import re
+import sys
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, ImageSequence
 
-from src.common.errors import InputError
-from src.reading.ink import cut_out_sheet, find_ink, without_rules
-from src.reading.strokes import Part, cut_touching, find_parts, group, reading_order, slope
+from src.common.errors import InputError, one_line
+from src.reading import tuned
+from src.reading.ink import find_ink, without_rules
+from src.reading.strokes import Part, Reader, read_parts, typical
 
-Reader = Callable[[np.ndarray], np.ndarray]
 MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
-MAX_DIGITS = 60
-SLOPE = 6  # degrees from which on a sheet is turned straight; its order of reading needs that
-SURE = 0.9  # a probability from which on one answer is taken to be one digit
+MAX_PARTS = 1000
 WORKING_SIDE, SMALL = 800, 250  # pixels: the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp"),
+    *(".gif", ".tif", ".tiff", ".webp"),
+)
+OTHERS = (".heic", ".heif", ".avif", ".pdf")  # which end in a line that says what to do
 ELSEWHERE = {  # first bytes of what people try, and what to do then
     b"%PDF": "a PDF; save the page as a PNG or JPEG and give that",
     b"ftyp": "HEIC or another format of films and phones; save it as a JPEG and give that",
 }
+Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the page
 
 
-@dataclass(frozen=True)
-class Digit:
-    """One digit on a page: its box in pixels (left, top, right, bottom) and its image (28, 28)."""
+class Digit(NamedTuple):
+    """One digit on a page: its box, its image (28, 28) uint8, and its probabilities (10,)."""
 
-    box: tuple[int, int, int, int]
+    box: Box
     image: np.ndarray
+    probabilities: np.ndarray
 
 
-@dataclass(frozen=True)
-class Page:
-    """The sheet as it was read (H, W, 3) uint8, its digits in reading order, and what was odd."""
+class Page(NamedTuple):
+    """A page as it was read (H, W, 3) uint8, its digits line by line, the boxes of the marks that
+    were left out, and what is to be said of it."""
 
     picture: np.ndarray
-    digits: list[Digit]
+    scale: float  # pixels of the file for one of `picture`
+    lines: list[list[Digit]]
+    marks: list[Box]
     remarks: list[str]
+
+    @property
+    def digits(self) -> list[Digit]:
+        """In reading order."""
+        return [digit for line in self.lines for digit in line]
 
 
 def check_file(path: Path) -> None:
@@ -61,8 +71,35 @@ def check_file(path: Path) -> None:
             raise InputError(what)
 
 
-def open_picture(source: Path | BinaryIO) -> np.ndarray:
-    """A picture as (H, W, 3) uint8, upright, on white where transparent, 800 pixels a side at most.
+def prepared(image: Image.Image) -> tuple[np.ndarray, int]:
+    """A frame as (H, W, 3) uint8, upright, WORKING_SIDE a side at most.
+
+    What is transparent is made white, or black if what is visible is light ink.
+    """
+    longer_side = max(image.size)
+    if longer_side > 5 * WORKING_SIDE:  # only some pixels, for memory's sake
+        share = 5 * WORKING_SIDE / max(image.size)
+        size = [max(1, round(share * side)) for side in image.size]
+        image = image.resize(size, Image.Resampling.NEAREST)
+    if image.mode in ("L", "RGB", "RGBA"):
+        image = image.copy()
+        image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
+    image = ImageOps.exif_transpose(image)
+    if image.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
+        grey = np.nan_to_num(np.asarray(image, np.float32))
+        grey -= min(0, grey.min())
+        most = 1 if image.mode == "F" and grey.max() <= 1 else max(255, grey.max())
+        image = Image.fromarray((grey * (255 / most)).astype(np.uint8))
+    colours = image.convert("RGBA")
+    colours.thumbnail((WORKING_SIDE, WORKING_SIDE))
+    alpha = np.asarray(colours)[..., 3]
+    light = alpha.mean() < 128 and np.asarray(colours.convert("L"))[alpha > 127].mean() > 127
+    ground = Image.new("RGBA", colours.size, "black" if light else "white")
+    return np.asarray(Image.alpha_composite(ground, colours).convert("RGB")), longer_side
+
+
+def open_pages(source: Path | BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
+    """Every page or frame of a file as (H, W, 3) uint8, upright, 800 pixels a side at most.
 
     Raises InputError, without the path, if it is no sound picture or has over MAX_PIXELS pixels.
     """
@@ -74,19 +111,12 @@ def open_picture(source: Path | BinaryIO) -> np.ndarray:
             with Image.open(source, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                     raise Image.DecompressionBombError
-                image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # large JPEGs: read a fraction
-                few: Image.Image = image
-                if max(image.size) > 5 * WORKING_SIDE:  # only some pixels, for memory's sake
-                    share = 5 * WORKING_SIDE / max(image.size)
-                    size = [max(1, round(share * side)) for side in image.size]
-                    few = image.resize(size, Image.Resampling.NEAREST)
-                if few.mode in ("L", "RGB", "RGBA"):
-                    few.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
-                upright = ImageOps.exif_transpose(few)
-            if upright.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
-                grey = np.nan_to_num(np.asarray(upright, np.float32)).clip(0)
-                upright = Image.fromarray((grey * (255 / max(255, grey.max()))).astype(np.uint8))
-            colours = upright.convert("RGBA")
+                if image.format in ("JPEG", "MPO"):  # a phone's second frame is no picture
+                    image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # reads a fraction
+                    yield prepared(image)
+                    return
+                for frame in ImageSequence.Iterator(image):
+                    yield prepared(frame)
     except InputError:
         raise
     except Image.DecompressionBombError:
@@ -95,99 +125,148 @@ def open_picture(source: Path | BinaryIO) -> np.ndarray:
     except Exception as error:  # damaged bytes make decoders fail in a dozen ways
         reason = f"not a picture that can be read ({', '.join(FORMATS)})"
         raise InputError(getattr(error, "strerror", None) or reason) from error
-    colours.thumbnail((WORKING_SIDE, WORKING_SIDE))
-    white = Image.new("RGBA", colours.size, "white")
-    return np.asarray(Image.alpha_composite(white, colours).convert("RGB"))
+
+
+def cropped(ink: np.ndarray) -> np.ndarray:
+    """The rows and columns from the first to the last with firm ink: no soft edge, no halo."""
+    rows, columns = (np.flatnonzero((ink > 0.3).any(axis=axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def thickened(ink: np.ndarray) -> np.ndarray:
+    """Ink (H, W), 80 pixels for MNIST's 20, with strokes at least as thick as MNIST's thinner ones.
+
+    A stroke's width is about its area by half of its outline's length.
+    """
+    mask = ink > 0.5
+    outline = sum(np.count_nonzero(mask[1:] != mask[:-1]) for mask in (mask, mask.T)) * np.pi / 4
+    missing = round(4 * tuned.STROKE - 2 * float(ink.sum()) / max(outline, 1))
+    if missing <= 0:
+        return ink
+    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (missing + 1, missing + 1))
+    return cv2.dilate(ink, pen)
 
 
 def fit(ink: np.ndarray) -> np.ndarray:
     """Ink (H, W) in [0, 1] to an image (28, 28) uint8, made as MNIST's were (LeCun et al., 1998).
 
     The ink's bounding box is scaled to fit 20x20, its proportions kept, and put where its centre of
-    mass lies on row and column 14, as nearly as whole pixels allow.
+    mass lies on row and column 14, as nearly as whole pixels allow. Thin strokes are thickened.
     """
-    strong = ink > 0.3  # not the soft edge, nor the halo that a JPEG leaves
-    rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
-    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    size = [max(1, round(20 * side / max(box.shape))) for side in box.shape]
-    scaled = Image.fromarray(box.astype(np.float32)).resize(size[::-1], Image.Resampling.LANCZOS)
+    box = cropped(ink).astype(np.float32)
+    size = [max(1, round(80 * side / max(box.shape))) for side in box.shape]
+    how = cv2.INTER_AREA if max(box.shape) > 80 else cv2.INTER_CUBIC
+    large = cv2.resize(box, size[::-1], interpolation=how)
+    large = cropped(thickened(np.pad(large, 8)))
+    size = [max(1, round(20 * side / max(large.shape))) for side in large.shape]
+    scaled = Image.fromarray(large).resize(size[::-1], Image.Resampling.LANCZOS)
     small = np.asarray(scaled).clip(0, None)
-    small = small / small.max()  # MNIST's images all reach 255; a thin pen's would not
-    result = np.zeros((28, 28), np.uint8)
-    result[: size[0], : size[1]] = np.rint(255 * small)
+    result = np.zeros((28, 28), np.uint8)  # MNIST's images all reach 255; a thin pen's would not
+    result[: size[0], : size[1]] = np.rint(255 / small.max() * small)
     for axis, side in enumerate(size):
         centre = result.sum(axis=1 - axis) @ np.arange(28) / result.sum()
         result = np.roll(result, min(max(round(14 - centre), 0), 28 - side), axis)
     return result
 
 
-def ink_of(off: np.ndarray, labels: np.ndarray, part: Part) -> np.ndarray:
-    """The ink of one part alone, in [0, 1], 1 where its pen was firm; its box and 3 pixels more."""
-    rows = slice(max(0, part.top - 3), part.bottom + 3)
-    columns = slice(max(0, part.left - 3), part.right + 3)
-    mask = np.isin(labels[rows, columns], part.labels).astype(np.uint8)
-    soft = off[rows, columns] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    firm = float(np.quantile(soft[mask > 0], 0.9))
-    return ((soft / firm - 0.2) / 0.6).clip(0, 1)
-
-
-def digits_of(ink: np.ndarray, part: Part, read: Reader | None, others: int) -> list[Digit]:
-    """The ink of one part as a digit, or as several that touch.
-
-    others: the height of the page's other digits, 0 if there are none; touching is seldom alone.
-    """
-    wide, cuts = part.width / max(part.height, 0.8 * others), [0, ink.shape[1]]
-    doubtful = 0.8 if others else 1.2
-    if read and (wide > 1.7 or (wide > doubtful and read(fit(ink)[None]).max() < SURE)):
-        cuts = cut_touching(ink, read, fit)
-    left = max(0, part.left - 3)
-    return [
-        Digit((left + a, part.top, left + b, part.bottom), fit(ink[:, a:b]))
-        for a, b in pairwise(cuts)
-    ]
-
-
-def turned(page: np.ndarray, degrees: float) -> np.ndarray:
-    """The page (H, W, 3) turned anticlockwise, on a canvas that holds it, its edges continued."""
-    old = np.array(page.shape[1::-1])
-    matrix = cv2.getRotationMatrix2D((old / 2).tolist(), degrees, 1)
-    new = np.rint(np.abs(matrix[:, :2]) @ old).astype(int)
-    matrix[:, 2] += (new - old) / 2
-    return cv2.warpAffine(page, matrix, new.tolist(), borderMode=cv2.BORDER_REPLICATE)
-
-
-def find_groups(page: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Part]]:
-    """Strength and labels (H, W) of the ink on a page (H, W, 3), and its digits as parts."""
-    off, mask = find_ink(page)
-    labels, parts = find_parts(without_rules(mask), off)
+def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part]]:
+    """Connected ink that may be writing, and what is too faint or too thick for that."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    total = np.bincount(labels.ravel(), off.ravel(), len(stats))
+    inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    height, width = mask.shape
+    parts, told = [], []
+    for label, (left, top, w, h, area) in enumerate(stats.tolist()[1:], 1):
+        if max(w, h) < 0.02 * min(mask.shape) or area <= 4:
+            continue  # a speck
+        rows, columns = slice(max(0, top - 1), top + h + 1), slice(max(0, left - 1), left + w + 1)
+        own = labels[rows, columns] == label
+        soft = off[rows, columns] * cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8))
+        darkest = float(np.quantile(soft[own], 0.9))
+        ink = ((soft / darkest - 0.2) / 0.6).clip(0, 1).astype(np.float32)
+        at_edge = min(left, top, width - left - w, height - top - h) <= 1
+        box = (columns.start, rows.start, columns.start + ink.shape[1], rows.start + ink.shape[0])
+        parts.append(Part(*box, ink, at_edge))
+        told.append((float(total[label]), total[label] / area, inside[rows, columns][own].max()))
     if not parts:
         raise InputError("nothing is written on it")
-    return off, labels, group(parts)
+    inner = [number for number, part in enumerate(parts) if not part.at_edge] or range(len(parts))
+    most = max(inner, key=lambda number: told[number][0])
+    tall = [number for number in inner if parts[number].height > 0.3 * parts[most].height]
+    pen = float(np.median([told[number][2] for number in tall]))
+    writing: list[Part] = []
+    others: list[Part] = []
+    for part, (_, strength, thick) in zip(parts, told):
+        stroke = thick < tuned.THICKER[part.at_edge] * pen
+        firm = stroke and strength > tuned.FAINTER * told[most][1]
+        (writing if firm else others).append(part)
+    return writing, others
 
 
-def find_digits(picture: np.ndarray, read: Reader | None = None) -> Page:
+def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     """Every digit on a picture (H, W, 3) uint8, as the network wants it.
 
-    Where two digits may touch, `read`, images (N, 28, 28) to probabilities (N, 10), decides where
-    to part them; without it they stay together. Raises InputError if there are none, or over 60.
+    `read`, images (N, 28, 28) to probabilities (N, 10), decides which strokes are one digit. Raises
+    InputError if there are none.
     """
-    page = cut_out_sheet(picture)
+    page = picture
     if max(page.shape[:2]) < SMALL:
         more = SMALL / max(page.shape[:2])
         page = cv2.resize(page, None, fx=more, fy=more, interpolation=cv2.INTER_CUBIC)
-    off, labels, groups = find_groups(page)
-    if abs(slope(groups)) > SLOPE:
-        page = turned(page, slope(groups))
-        off, labels, groups = find_groups(page)
-    tallest = max(part.height for part in groups) if len(groups) > 1 else 0
-    digits = [
-        digit
-        for line in reading_order(groups)
-        for part in line
-        for digit in digits_of(ink_of(off, labels, part), part, read, tallest)
-    ]
-    if len(digits) > MAX_DIGITS:
-        raise InputError(f"over {MAX_DIGITS} digits, or none; take a picture of a part of it")
-    height, width = off.shape
-    cut = any(min(d.box[0], d.box[1], width - d.box[2], height - d.box[3]) <= 1 for d in digits)
-    return Page(page, digits, ["touches the edge, so part of it may be missing"] if cut else [])
+    off, mask = find_ink(page)
+    parts, others = find_parts(off, without_rules(mask))
+    if len(parts) > MAX_PARTS:
+        raise InputError(f"over {MAX_PARTS} strokes; take a picture of a part of it")
+    readings = read_parts(parts, read, fit)
+    lines = [[Digit(part[:4], *seen) for part, *seen in each.digits] for each in readings]
+    lines = [line for line in lines if line]
+    if not lines:
+        raise InputError("nothing is written on it")
+    left_out = [*others, *(mark for reading in readings for mark in reading.marks)]
+    left_out = [mark for mark in left_out if mark.size > 0.08 * typical(parts)]
+    remarks, edge = [], sum(mark.at_edge for mark in left_out)
+    if any(part.at_edge for reading in readings for part, *_ in reading.digits):
+        remarks.append("touches the edge, so part of it may be missing")
+    if edge:
+        remarks.append(f"{edge} mark{'s' * (edge > 1)} at the edge left out")
+    if more := len(left_out) - edge:
+        what = (
+            "a mark that is no digit (a minus or a point?)"
+            if more == 1
+            else f"{more} marks that are no digits"
+        )
+        remarks.append(f"{what} left out")
+    longest = max(page.shape[:2])
+    return Page(page, longer_side / longest, lines, [mark[:4] for mark in left_out], remarks)
+
+
+def read_pages(path: Path, read: Reader) -> Iterator[tuple[int, Page | InputError]]:
+    """Each page of a file by its number, from 1, or why it cannot be read."""
+    pages, number = open_pages(path), 0
+    while True:
+        number += 1
+        try:
+            yield number, find_digits(*next(pages), read)
+        except StopIteration:
+            return
+        except InputError as error:
+            yield number, error
+
+
+def pictures_in(paths: list[Path]) -> list[Path]:
+    """The paths, each folder replaced by the pictures in it, 2 before 10; names what it skips."""
+    found = []
+    for path in paths:
+        inside = [path]
+        if path.is_dir():
+            listed = [file for file in path.iterdir() if not file.name.startswith(".")]
+            listed.sort(
+                key=lambda file: [part.zfill(20) for part in re.split("([0-9]+)", file.name)]
+            )
+            inside = [file for file in listed if file.suffix.lower() in (*SUFFIXES, *OTHERS)]
+            if not inside:
+                raise InputError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
+            if others := [file.name for file in listed if file not in inside]:
+                print(one_line(f"{path}: no pictures: {', '.join(others)}"), file=sys.stderr)
+        found += inside
+    return found

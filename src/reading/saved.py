@@ -106,8 +106,10 @@ def load_models(paths: list[Path]) -> list[Model]:
 def mean_probabilities(models: list[Model], images: np.ndarray) -> np.ndarray:
     """Images (N, 28, 28) uint8 to probabilities (N, 10), averaged over the networks.
 
-    Raises InputError if a network's weights are so large that its answers are not numbers.
+    Raises InputError for other images, and if weights are so large that answers are not numbers.
     """
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
+        raise InputError(f"images are {images.dtype} {images.shape}; give uint8 of (N, 28, 28)")
     total = np.zeros((len(images), 10))
     for network, preprocessing in models:
         for start in range(0, len(images), 1000):  # not all at once, for memory's sake

@@ -1,24 +1,28 @@
-"""Which strokes make up which digit: parts of ink to digits, in lines, in reading order."""
+"""Which strokes make up which digit: the network decides between competing readings."""
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-COST_OF_A_DIGIT = 0.5  # in log p: two digits must be surer than one to be read as two
+from src.reading import tuned
+
+Reader = Callable[[np.ndarray], np.ndarray]  # images (N, 28, 28) uint8 to probabilities (N, 10)
+Fit = Callable[[np.ndarray], np.ndarray]  # ink (H, W) to an image (28, 28) uint8
 
 
-@dataclass
-class Part:
-    """Connected ink, or several pieces of it that belong together: their labels and their box."""
+class Part(NamedTuple):
+    """Ink that belongs together, (H, W) in [0, 1], and its box on the page."""
 
-    labels: list[int]
     left: int
     top: int
     right: int
     bottom: int
+    ink: np.ndarray
+    at_edge: bool  # of the picture, so that some of it may be missing
+    cut: bool = False  # from what is to the left of it
 
     @property
     def height(self) -> int:
@@ -29,139 +33,165 @@ class Part:
         return self.right - self.left
 
     @property
-    def middle(self) -> tuple[float, float]:
-        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+    def size(self) -> float:
+        return max(self.height, self.width / 2)
 
-    def joined(self, other: "Part") -> "Part":
-        return Part(
-            self.labels + other.labels,
-            min(self.left, other.left),
-            min(self.top, other.top),
-            max(self.right, other.right),
-            max(self.bottom, other.bottom),
-        )
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
 
 
-def gaps(a: Part, b: Part) -> tuple[int, int]:
-    """The free space between two boxes, across and down; negative where they overlap."""
+def joined(parts: list[Part]) -> Part:
+    """Several parts as one."""
+    left, top = min(part.left for part in parts), min(part.top for part in parts)
+    right, bottom = max(part.right for part in parts), max(part.bottom for part in parts)
+    ink = np.zeros((bottom - top, right - left), np.float32)
+    for part in parts:
+        area = ink[part.top - top : part.bottom - top, part.left - left : part.right - left]
+        np.maximum(area, part.ink, out=area)
+    return Part(left, top, right, bottom, ink, any(p.at_edge for p in parts), parts[0].cut)
+
+
+def gap(a: Part, b: Part) -> int:
+    """The free space between two boxes, across or down; 0 where they overlap."""
     across = max(a.left, b.left) - min(a.right, b.right)
-    return across, max(a.top, b.top) - min(a.bottom, b.bottom)
+    return max(across, max(a.top, b.top) - min(a.bottom, b.bottom), 0)
 
 
-def find_parts(mask: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, list[Part]]:
-    """Labels (H, W) of connected ink, and the parts of it that can be writing."""
-    height, width = mask.shape
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    total = np.bincount(labels.ravel(), off.ravel(), len(stats))
-    strength = total / stats[:, cv2.CC_STAT_AREA]
-    edge = max(2, round(0.025 * min(mask.shape)))
-    parts: list[Part] = []
-    at_edge: list[Part] = []
-    for label, (left, top, w, h, area) in enumerate(stats.tolist()):
-        if label and max(w, h) >= 0.02 * min(mask.shape) and area > 4:
-            part = Part([label], left, top, left + w, top + h)
-            cut = min(left, top, width - part.right, height - part.bottom) < edge
-            (at_edge if cut else parts).append(part)
-    tallest = max((part.height for part in parts), default=0)
-    if tallest < 0.08 * height and tallest < 0.2 * max((p.height for p in at_edge), default=0):
-        parts += at_edge
-    if parts:  # what is much fainter than the most of it is a stain or the back of the sheet
-        most = max(parts, key=lambda part: total[part.labels[0]])
-        firm = 0.4 * strength[most.labels[0]]
-        parts = [part for part in parts if strength[part.labels[0]] > firm]
-    return labels, parts
+def typical(parts: list[Part]) -> float:
+    """The height of a digit: what most ink agrees on, be there specks or a shadow beside it."""
+    sizes = np.array([part.size for part in parts])
+    alike = (sizes <= 1.05 * sizes[:, None]) & (sizes >= 0.5 * sizes[:, None])
+    return float(np.quantile(sizes[alike[(alike @ sizes**2).argmax()]], 0.75, method="nearest"))
 
 
-def is_frame(part: Part, others: list[Part]) -> bool:
-    """Whether another large part lies inside this one's box: then this one is drawn around it."""
-    return any(
-        part.left < other.left < other.right < part.right
-        and part.top < other.top < other.bottom < part.bottom
-        and other.height > 0.35 * part.height
-        for other in others
-    )
+def lines_of(parts: list[Part], size: float) -> tuple[list[list[Part]], list[Part]]:
+    """Parts to lines, top to bottom, each from left to right; and pieces far from all of them.
 
-
-def group(parts: list[Part]) -> list[Part]:
-    """Pieces to digits: what is much smaller than the tallest joins what is near, or goes."""
-    parts = [part for part in parts if not is_frame(part, parts)]
-    tallest = max(max(part.height, part.width / 2) for part in parts)
-    small = [part for part in parts if part.height < 0.45 * tallest]
-    cores = [part for part in parts if part not in small] or [max(parts, key=lambda p: p.width)]
-    digits = list(cores)
-    for piece in small:
-        size = max(piece.height, piece.width)
-        near = [max(*gaps(piece, core)) for core in cores]
-        best = int(np.argmin(near))
-        if size > 0.08 * tallest and near[best] < max(0.2 * size, 0.08 * tallest):
-            digits[best] = digits[best].joined(piece)
-    together: list[Part] = []
-    for digit in sorted(digits, key=lambda part: -part.height):
-        for number, other in enumerate(together):  # strokes above each other are one digit's
-            across, down = gaps(digit, other)
-            if -across > 0.4 * min(digit.width, other.width) and down < 0.15 * tallest:
-                together[number] = other.joined(digit)
-                break
-        else:
-            together.append(digit)
-    return together
-
-
-def slope(digits: list[Part]) -> float:
-    """Degrees by which lines of digits fall to the right: the median way to the next digit."""
-    angles = []
-    for digit in digits:
-        ways = [(b.middle[0] - digit.middle[0], b.middle[1] - digit.middle[1]) for b in digits]
-        ways = [(x, y) for x, y in ways if x > abs(y)]
-        if ways:
-            x, y = min(ways, key=lambda way: math.hypot(*way))
-            angles.append(math.degrees(math.atan2(y, x)))
-    return float(np.median(angles)) if len(angles) > 2 else 0.0
-
-
-def reading_order(digits: list[Part]) -> list[list[Part]]:
-    """Lines from top to bottom, each from left to right."""
-    lines: list[list[Part]] = []
-    for digit in sorted(digits, key=lambda part: part.middle[1]):
-        for line in lines:
-            if any(part.top < digit.middle[1] < part.bottom for part in line):
-                line.append(digit)
-                break
-        else:
-            lines.append([digit])
-    return [sorted(line, key=lambda part: part.left) for line in lines]
-
-
-def cut_touching(
-    ink: np.ndarray,
-    read: Callable[[np.ndarray], np.ndarray],
-    fit: Callable[[np.ndarray], np.ndarray],
-) -> list[int]:
-    """Columns at which to part ink (H, W) that may be several digits; [0, W] if it is one.
-
-    Cuts may lie where the least ink is in their column. Of all ways to choose some of them, the one
-    whose pieces the network is surest of together (as LeCun et al., 1998, read cheques): the sum
-    of log p over the pieces, each of which costs a little, by dynamic programming.
+    A whole digit continues the line whose last digit is about as high on the page; a piece belongs
+    to the line of the nearest whole digit.
     """
-    height, width = ink.shape
-    profile = cv2.blur(ink.sum(axis=0)[None], (max(3, height // 20) | 1, 1))[0]
-    reach = max(2, height // 12)
+    lines: list[list[Part]] = []
+    for part in sorted((p for p in parts if p.size >= tuned.WHOLE * size), key=lambda p: p.left):
+        away = [abs(line[-1].middle - part.middle) for line in lines]
+        if away and min(away) < tuned.SAME_LINE * size:
+            lines[int(np.argmin(away))].append(part)
+        else:
+            lines.append([part])
+    full = [list(line) for line in lines]
+    strays: list[Part] = []
+    for part in parts:
+        if part.size < tuned.WHOLE * size:
+            near = [min(gap(part, whole) for whole in line) for line in lines]
+            best = int(np.argmin(near))
+            (full[best] if near[best] < tuned.STRAY * size else strays).append(part)
+    full.sort(key=lambda line: float(np.mean([part.middle for part in line])))
+    return [sorted(line, key=lambda part: (part.left, part.right)) for line in full], strays
+
+
+def cut(part: Part, size: float) -> list[Part]:
+    """A part cut at the columns with the least ink around, where digits may touch."""
+    reach = max(2, round(size / 12))
+    profile = cv2.blur(part.ink.sum(axis=0)[None], (max(3, round(size / 20)) | 1, 1))[0]
     lowest = cv2.erode(profile[None], np.ones((1, 2 * reach + 1)))[0]
-    places = [x for x in range(reach, width - reach) if profile[x] == lowest[x]]
-    places = [0, *(x for x, y in zip(places, [*places[1:], width]) if y > x + 1), width]
-    pairs = [
-        (i, j)
-        for j in range(len(places))
-        for i in range(j)
-        if 0.12 * height < places[j] - places[i] < 1.3 * height
-        and (ink[:, places[i] : places[j]] > 0.3).any()
-    ]
-    if not pairs:
-        return [0, width]
-    images = np.stack([fit(ink[:, places[i] : places[j]]) for i, j in pairs])
-    scores = np.log(read(images).max(axis=1)) - COST_OF_A_DIGIT
-    best: list[tuple[float, list[int]]] = [(0.0, [0])] + [(-np.inf, [])] * (len(places) - 1)
-    for (i, j), score in zip(pairs, scores.tolist()):  # j rises, so best[i] is final
-        if best[i][0] + score > best[j][0]:
-            best[j] = best[i][0] + score, [*best[i][1], places[j]]
-    return best[-1][1] or [0, width]
+    places = [x for x in range(reach, part.width - reach) if profile[x] == lowest[x]]
+    places = [x for x, after in zip(places, [*places[1:], part.width]) if after > x + 1]
+    pieces = []
+    for a, b in pairwise([0, *places, part.width]):
+        rows = np.flatnonzero((part.ink[:, a:b] > 0.3).any(axis=1))
+        if len(rows):
+            top, bottom = part.top + int(rows[0]), part.top + int(rows[-1]) + 1
+            ink = part.ink[rows[0] : rows[-1] + 1, a:b]
+            pieces.append(Part(part.left + a, top, part.left + b, bottom, ink, part.at_edge, a > 0))
+    return pieces
+
+
+def against(run: list[Part], whole: Part, size: float) -> float:
+    """What speaks against these parts being one digit, whatever the network makes of it."""
+    tall, wide = whole.height / size, whole.width / size
+    cost = tuned.A_DIGIT + tuned.A_CUT * whole.cut
+    cost += tuned.LOW[1] * max(0, tuned.LOW[0] - whole.size / size)
+    cost += tuned.TALL[1] * max(0, tall - tuned.TALL[0]) + tuned.BROAD[1] * max(
+        0, wide - tuned.BROAD[0]
+    )
+    for a, b in pairwise(run):
+        if not b.cut:
+            beside = a.right - b.left < 0.5 * min(a.width, b.width)
+            both = min(a.height, b.height) > 0.7 * size and beside
+            cost += tuned.A_GAP * gap(a, b) / size + tuned.TWO_WHOLE * both
+    edge = sum(part.at_edge for part in run)
+    return cost + tuned.AT_EDGE * edge * (edge < len(run))
+
+
+def leaving_out(part: Part, size: float) -> float:
+    return tuned.LEFT_OUT[part.at_edge] * min(1.0, part.size / size)
+
+
+class Reading(NamedTuple):
+    """One way to read parts: its cost, its digits and what the network saw, and what is none."""
+
+    cost: float
+    digits: list[tuple[Part, np.ndarray, np.ndarray]]
+    marks: list[Part]
+
+
+def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading:
+    """The best reading of one line, of parts in order from left to right.
+
+    Each run of parts may be one digit, and each part no digit at all. Of all ways to divide the
+    line, the one with the least cost: -log p of the digits that the network sees, and what speaks
+    against their shapes (recognition-based segmentation; LeCun, Bottou, Bengio & Haffner, 1998,
+    section V), by dynamic programming.
+    """
+    atoms: list[Part] = []
+    alone = sum(part.size >= tuned.WHOLE * size for part in parts) == 1
+    for part in parts:
+        wide = part.width / max(part.height, 0.8 * size)
+        doubtful = wide > tuned.WIDE[1] or (wide > tuned.WIDE[0] and not alone)
+        if doubtful and wide <= tuned.WIDE[1]:
+            doubtful = read(fit(part.ink)[None]).max() < tuned.SURE
+        atoms += cut(part, size) if doubtful else [part]
+    runs = []
+    for first in range(len(atoms)):
+        for last in range(first + 1, min(len(atoms), first + 6) + 1):
+            whole = joined(atoms[first:last])
+            if last == first + 1 or whole.width < 1.5 * size:
+                runs.append((first, last, whole, fit(whole.ink)))
+    probabilities = read(np.stack([image for *_, image in runs]))
+    best = [Reading(0.0, [], [])]
+    for end, atom in enumerate(atoms, 1):
+        cost, digits, marks = best[-1]
+        options = [Reading(cost + leaving_out(atom, size), digits, [*marks, atom])]
+        for (first, last, whole, image), p in zip(runs, probabilities):
+            if last == end:
+                cost, digits, marks = best[first]
+                cost += against(atoms[first:last], whole, size) - float(np.log(p.max()))
+                if digits:
+                    before = digits[-1][0]
+                    over = (before.right - whole.left) / min(before.width, whole.width)
+                    cost += tuned.STACKED * max(0, over - 0.4)
+                options.append(Reading(cost, [*digits, (whole, image, p)], marks))
+        best.append(min(options, key=lambda option: option.cost))
+    return best[-1]
+
+
+def read_parts(parts: list[Part], read: Reader, fit: Fit) -> list[Reading]:
+    """The readings of a page's lines, top to bottom; what belongs to no line is the last one's.
+
+    Or one digit whose strokes are broken, if that costs less.
+    """
+    size = typical(parts)
+    lines, strays = lines_of(parts, size)
+    readings = [read_line(line, max(0.75 * size, typical(line)), read, fit) for line in lines]
+    readings.append(Reading(sum(leaving_out(part, size) for part in strays), [], strays))
+    whole, count = joined(parts), sum(len(reading.digits) for reading in readings)
+    reach = round(0.15 * whole.height) | 1
+    near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
+    compact = whole.width < 1.4 * whole.height and cv2.connectedComponents(near)[0] == 2
+    if len(parts) > 1 and count < 8 and compact:
+        image = fit(whole.ink)
+        probabilities = read(image[None])[0]
+        cost = tuned.A_DIGIT * count - float(np.log(probabilities.max()))
+        if cost < sum(reading.cost for reading in readings):
+            return [Reading(cost, [(whole, image, probabilities)], [])]
+    return readings
