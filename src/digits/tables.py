@@ -181,7 +181,8 @@ def explain_fault(table: Table) -> None:
     path, width = table.path, table.extra + len(table.names)
     highest = [9 if is_label(name) else 255 for name in table.names]
     text = io.TextIOWrapper(io.BytesIO(table.rows), "utf-8", "replace", newline="")
-    reader = csv.reader(text, delimiter=table.delimiter, skipinitialspace=True)
+    spaces = table.delimiter == " "
+    reader = csv.reader(text, delimiter=table.delimiter, skipinitialspace=spaces)
     try:
         for cells in reader:
             line = table.line + reader.line_num - 1

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +35,9 @@ def save_network(
     header = {"version": VERSION, "layer_sizes": network.layer_sizes}
     header |= {"activation": network.activation, "metadata": metadata or {}}
     content = io.BytesIO()  # on a full disk, np.savez of NumPy before 2.2 prints errors of its own
-    arrays = {"header": np.array(json.dumps(header)), "parameters": network.parameters}
-    np.savez(content, **arrays, **({} if trained_on is None else {"trained_on": trained_on}))
+    arrays: dict[str, Any] = {"header": np.array(json.dumps(header))}
+    arrays |= {} if trained_on is None else {"trained_on": trained_on}
+    np.savez(content, parameters=network.parameters, **arrays)
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(content.getvalue())
 
