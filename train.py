@@ -44,7 +44,7 @@ from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
 from src.runs.config import Config, add_flags, given_flags
 from src.runs.history import Diverged, Recorder
-from src.utils import batches, sort_pixels, sorted_rows
+from src.utils import batches, ink_order, sort_pixels, sorted_rows
 
 
 @np.errstate(all="ignore")  # what overflows is noticed by the recorder, and told in plain words
@@ -67,12 +67,12 @@ def train(
     shuffle_rng, augment_rng, dropout_rng = (
         np.random.default_rng([config.seed, stream]) for stream in (1, 2, 3)
     )
-    distort = None
-    if config.augmentation != "none":
-        strength = config.augmentation_strength
-        distort = partial(augment, name=config.augmentation, strength=strength, rng=augment_rng)
-    # Blank pixels need no arithmetic; distortions, though, need the pixels in their natural order.
-    order = slice(None) if distort else sort_pixels(images)
+    order, distort = ink_order(images), None  # blank pixels come first: they need no arithmetic
+    if config.augmentation == "none":
+        sort_pixels(images, order)
+    else:
+        name, strength = config.augmentation, config.augmentation_strength
+        distort = partial(augment, name=name, strength=strength, rng=augment_rng, order=order)
     rates = learning_rates(config, math.ceil(len(images) / config.batch_size))
 
     record.measure(network)

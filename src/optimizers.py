@@ -29,16 +29,16 @@ def sgd_step(
 
     Nesterov's gradient belongs to the point where the velocity is about to lead. Written as above,
     p is that look-ahead point (Bengio et al., 2013), and v the part of the velocity that is left.
-    p and v are updated in place. A g shorter than p is its end; the rest is 0 (see model.py).
+    p and v are updated in place. A gradient shorter than p is its end; the rest of it is 0, because
+    it belongs to blank pixels (see model.py).
     """
     p, g, v = network.parameters, gradient, velocity
-    if not (config.weight_decay or config.momentum):
+    if config.weight_decay or config.momentum:
+        g = config.weight_decay * p
+        g[network.weight_count :] = 0  # the biases do not decay
+        g[-len(gradient) :] += gradient
+    else:
         p = p[-len(g) :]
-    elif len(g) < len(p):  # the weights of blank pixels move all the same
-        g = np.concatenate([np.zeros(len(p) - len(g), g.dtype), g])
-    if config.weight_decay:
-        weights = slice(network.weight_count)
-        g[weights] += config.weight_decay * p[weights]
     g *= rate
     if not config.momentum:
         p -= g

@@ -57,21 +57,25 @@ def ahead(items: Iterator) -> Iterator:
             yield item
 
 
-def sort_pixels(images: np.ndarray) -> np.ndarray:
-    """Put pixels that are blank in most images (N, ...) first, in place. Returns the order.
+def ink_order(images: np.ndarray) -> np.ndarray:
+    """The pixels (D,) of images (N, ...), those that are blank in most images first.
 
-    Blank pixels need no arithmetic: so many of them are at the beginning, for batches to omit.
+    Blank pixels need no arithmetic: in this order, many are at the beginning, for batches to omit.
     """
-    parts = np.array_split(images.reshape(len(images), -1), 1 + len(images) // 1000)
-    order = np.argsort(sum(np.count_nonzero(part, axis=0) for part in parts), kind="stable")
-    for part in parts:  # not all at once, for memory's sake
+    parts = np.array_split(images, 100)  # not all at once, for memory's sake
+    inked = sum(np.count_nonzero(part, axis=0) for part in parts)
+    return np.argsort(inked, axis=None, kind="stable")
+
+
+def sort_pixels(images: np.ndarray, order: np.ndarray) -> None:
+    """Put the pixels of all images (N, ...) in this order, in place."""
+    for part in np.array_split(images.reshape(len(images), -1), 100):
         part[...] = part.take(order, axis=1)
-    return order
 
 
 @contextmanager
-def sorted_rows(network: NeuralNetwork, order: np.ndarray | slice) -> Iterator[None]:
-    """Inside the `with`, the rows of the first layer's weights are in the order of sort_pixels."""
+def sorted_rows(network: NeuralNetwork, order: np.ndarray) -> Iterator[None]:
+    """Inside the `with`, the rows of the first layer's weights are in this order of the pixels."""
     weights = network.weights[0]
     weights[...] = weights[order]
     try:

@@ -125,6 +125,13 @@ def test_neighbours_differ_in_their_maps_and_a_group_has_at_most_128():
     assert (result[1:] != result[:-1]).any(axis=1).all()
 
 
+def test_the_pixels_come_in_another_order_if_one_is_given(x):
+    order = np.random.default_rng(0).permutation(784)
+    natural = augment(x.copy(), "elastic", 1.0, np.random.default_rng(1))
+    ordered = augment(x.copy(), "elastic", 1.0, np.random.default_rng(1), order)
+    np.testing.assert_array_equal(ordered, natural[:, order])
+
+
 # ------------------------------------------------------------------- what is drawn, and how
 
 

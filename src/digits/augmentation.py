@@ -1,4 +1,5 @@
-"""Augmentation: new digits from old ones, so that the network hardly ever sees a picture twice.
+"""Augmentation: new digits from old ones, so that the network hardly ever sees a picture twice
+(only `shift` repeats itself: at strength 1 there are 25 shifts).
 
 A distortion is a map that says, for each pixel of the new picture, where in the old one to look:
 rows and columns (28, 28), in pixels. `warp` looks there, for a whole group of images at once.
@@ -6,6 +7,7 @@ rows and columns (28, 28), in pixels. `warp` looks there, for a whole group of i
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +20,7 @@ Map = tuple[np.ndarray, np.ndarray]  # rows, columns
 
 
 def shift_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
-    """Move by whole pixels, up to 2 x strength (rounded up) each way, as LeCun et al. (1998) did.
-
-    Of all distortions only this one repeats itself: at strength 1 there are 25 shifts.
-    """
+    """Move by whole pixels, up to 2 x strength (rounded up) each way, as LeCun et al. (1998) did."""
     reach = math.ceil(2 * strength)
     down, right = rng.integers(-reach, reach + 1, 2)
     return ROWS - np.float32(down), COLUMNS - np.float32(right)
@@ -64,10 +63,7 @@ def elastic_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
 
 
 def affine_elastic_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
-    """Both: affine_map at this strength and elastic_map at half of it, displacements added.
-
-    At strength 0.7 the elastic part moves a pixel by 1.4 x 0.35 = 0.5 pixels.
-    """
+    """An affine map of this strength and an elastic one of half of it, displacements added."""
     rows, columns = affine_map(rng, strength)
     more_rows, more_columns = elastic_map(rng, strength / 2)
     return rows + more_rows - ROWS, columns + more_columns - COLUMNS
@@ -88,8 +84,8 @@ def corners(rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.
 
         (1-v)(1-u) I[r, c] + (1-v) u I[r, c+1] + v (1-u) I[r+1, c] + v u I[r+1, c+1]
 
-    The shares are >= 0 and sum to 1, so ink stays in [0, 1]. A pixel outside the picture has share
-    0. Returns four pairs, indices into the 784 pixels and shares, shaped like `rows`.
+    The shares are >= 0 and sum to 1, so ink stays in [0, 1]; outside the picture they are 0.
+    Returns four pairs, indices into the 784 pixels and shares, shaped like `rows`.
     """
     top, left = np.floor(rows), np.floor(columns)
     v, u = rows - top, columns - left
@@ -103,7 +99,7 @@ def corners(rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.
 
 
 def warp(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """All images (N, 784) float under the same map (28, 28): a new (N, 784), same dtype."""
+    """All images (N, 784) float under the same map of 784 places: a new (N, 784), same dtype."""
     pixels = images.T.copy()  # (784, N): a pixel of all images is taken in one piece
     result = np.zeros_like(pixels)
     for place, share in corners(rows, columns):
@@ -113,13 +109,16 @@ def warp(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarra
     return result.T
 
 
-def augment(x: np.ndarray, name: str, strength: float, rng: np.random.Generator) -> np.ndarray:
+def augment(
+    x: np.ndarray, name: str, strength: float, rng: np.random.Generator, order: Any = slice(None)
+) -> np.ndarray:
     """Distort the rows of x (N, 784) in place, every group of up to 128 under a map of its own.
 
-    A group is every n-th row, so that neighbours, which make up a batch, differ in their maps.
+    A group is every n-th row, so that neighbours, which make up a batch, differ in their maps. The
+    new pictures have their pixels in this `order` (784,), or the natural one.
     """
-    draw = AUGMENTATIONS[name]
-    groups = -(-len(x) // GROUP)
+    groups = math.ceil(len(x) / GROUP)
     for group in range(groups):
-        x[group::groups] = warp(x[group::groups], *draw(rng, strength))
+        rows, columns = AUGMENTATIONS[name](rng, strength)
+        x[group::groups] = warp(x[group::groups], rows.ravel()[order], columns.ravel()[order])
     return x
