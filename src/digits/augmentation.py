@@ -20,7 +20,7 @@ Map = tuple[np.ndarray, np.ndarray]  # rows, columns
 
 
 def shift_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
-    """Move by whole pixels, up to 2 x strength (rounded up) each way, as LeCun et al. (1998) did."""
+    """Move by whole pixels, up to 2 x strength, rounded up (as LeCun et al., 1998, did)."""
     reach = math.ceil(2 * strength)
     down, right = rng.integers(-reach, reach + 1, 2)
     return ROWS - np.float32(down), COLUMNS - np.float32(right)
