@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.common.errors import InputError
+from src.common.errors import InputError, one_line
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "data" / "mnist.npz"
 BORDER = np.pad(np.zeros((26, 26), bool), 1, constant_values=True)
@@ -59,7 +59,7 @@ def checked(path: Path, images: np.ndarray) -> np.ndarray:
 
 
 def note(path: Path, text: str) -> None:
-    print(f"note: {path}: {text}", file=sys.stderr)
+    print(one_line(f"note: {path}: {text}"), file=sys.stderr)
 
 
 def how_they_lie(images: np.ndarray) -> str:

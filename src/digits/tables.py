@@ -134,7 +134,7 @@ def parse(
     """Images and labels as read_csv returns them. Raises whatever pandas does, or ValueError.
 
     Every number is seen as it stands in the file before it becomes a uint8: asked for uint8, pandas
-    turns 256 into 0 without a word.
+    2, and pandas 3 with pyarrow, turn 256 into 0 without a word.
     """
     import pandas as pd  # here, because importing it takes longer than loading the embedded data
 
