@@ -34,16 +34,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from src.common.errors import InputError
 from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.augmentation import augment
-from src.digits.data import ROOT, Data, load_data, row_hashes, split
+from src.digits.data import ROOT, Data, load_data
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
 from src.runs.config import Config, add_flags, given_flags
-from src.runs.history import Diverged, Recorder
+from src.runs.history import Diverged, Recorder, training_hashes
 from src.utils import batches, ink_order, sort_pixels, sorted_rows
 
 
@@ -101,7 +102,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add, number = parser.add_argument, whole_number(0, 100_000)
+    add = parser.add_argument
     add("--data", help="a table of digits, such as Kaggle's train.csv")
     add("--recipe", choices=RECIPES, help="start from it instead of the values")
     add("--results", type=Path, default=ROOT / "results", metavar="FOLDER")
@@ -109,7 +110,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--test", action="store_true", help="score the test set, once, at the end")
     add("--film", action="store_true", help="also draw how the network learns")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
-    add("--patience", type=number, default=0, help="stop after so many epochs without a gain")
+    add("--threads", type=whole_number(1, 64), default=1, help="for large networks; other bits")
+    add("--patience", type=int, default=0, help="stop after so many epochs without a gain")
     add("--continue", type=Path, dest="start_from", metavar="NPZ", help="go on training a network")
     add_flags(parser, VALUES)
     return parser.parse_args()
@@ -142,6 +144,7 @@ def main() -> int:
 
     arguments = parse_arguments()
     config, network = asked_for(arguments)
+    threadpool_limits(arguments.threads, user_api="blas")
     folder = arguments.results / arguments.name
     make_writable(folder)
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
@@ -150,8 +153,7 @@ def main() -> int:
         decided_by = identity(config, data, code_key(sources()), arguments.test)
         if network:
             decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
-        print(f"data: {data.source}, {len(data.images):,} images")
-        print(messages.config_lines(config), messages.layer_table(config), sep="\n")
+        print(messages.first_lines(config, data, arguments.threads))
         record = Recorder(messages.epoch_printer(), arguments.film, arguments.patience)
         try:
             train(config, data, record, network)
@@ -161,8 +163,7 @@ def main() -> int:
             print(f"error: {error}; {messages.hint(config)}", file=sys.stderr)
         with held_back():  # a second, impatient Ctrl-C loses nothing
             run = record.finish(arguments.test)
-            rows, _ = split(len(data.images), config.validation_fraction, config.split_seed)
-            write_run(folder, run, decided_by, row_hashes(data.images[rows]))
+            write_run(folder, run, decided_by, training_hashes(config, data))
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)

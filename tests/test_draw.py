@@ -408,40 +408,6 @@ def test_without_a_network_it_says_how_to_make_one(
         draw.main()
 
 
-@pytest.mark.parametrize(("words", "reply"), [(["--train"], ""), ([], "y\n"), ([], "n\n")])
-def test_it_trains_if_told_to(
-    network_file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    words: list[str],
-    reply: str,
-) -> None:
-    """train.py is replaced by a copy of a network; all else is as the user has it."""
-    model, called = tmp_path / "network.npz", []
-
-    class Terminal:
-        isatty = staticmethod(lambda: True)
-        readline = staticmethod(lambda: reply)
-
-    def train(line: list, **options: object) -> subprocess.CompletedProcess:
-        called.append(line[1:])
-        model.write_bytes(network_file.read_bytes())
-        return subprocess.CompletedProcess(line, 0)
-
-    monkeypatch.setattr(draw, "DEFAULT_MODEL", model)
-    monkeypatch.setattr(draw.subprocess, "run", train)
-    monkeypatch.setattr(draw.LocalServer, "serve_forever", lambda self: None)
-    monkeypatch.setattr(sys, "stdin", Terminal)
-    monkeypatch.setattr(sys, "argv", ["draw.py", "--no-browser", *words])
-    monkeypatch.setattr(draw, "load_models", lambda paths: [])
-    if reply == "n\n":
-        with pytest.raises(InputError, match="no network yet"):
-            draw.main()
-        return
-    draw.main()
-    assert called == [[ROOT / "train.py", "--recipe", "best"]]
-
-
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C as a signal")
 def test_ctrl_c_ends_it_even_with_an_open_connection(network_file: Path) -> None:
     with subprocess.Popen(

@@ -12,7 +12,7 @@ from src.model import NeuralNetwork
 from src.runs import history as module
 from src.runs.config import Config
 from src.runs.history import Diverged, Recorder
-from src.runs.messages import hint, layer_table, warnings_about
+from src.runs.messages import first_lines, hint, warnings_about
 from src.utils import evaluate
 from tests.training import run_of, without_times
 
@@ -175,14 +175,11 @@ def test_warnings():
     assert not warned(9, 0.77)  # raw pixels at a tiny rate: the logits are large, but it learns
 
 
-def test_the_layers_and_a_hidden_that_holds_too_much():
-    table = layer_table(Config())
-    assert [line.split()[-1] for line in table.splitlines()] == [
-        "100,480",
-        "8,256",
-        "650",
-        "109,386",
-    ]
+def test_the_first_lines_count_parameters_and_doubt_a_hidden_that_holds_too_much(digits):
+    lines = first_lines(Config(), digits, 1).splitlines()
+    assert lines[0] == "data: 600 digits, 600 images"
+    assert [line.split()[3] for line in lines[-4:-1]] == ["100,480", "8,256", "650"]
+    assert lines[-1].split()[-1] == "109,386"
     for hidden in ((784, 128), (128, 10)):
-        assert "784 inputs and the 10 outputs" in layer_table(Config(hidden=hidden))
-    assert "note" not in layer_table(Config(hidden=()))
+        assert "784 inputs" in first_lines(Config(hidden=hidden), digits, 1)
+    assert "2 threads" in first_lines(Config(), digits, 2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from src.common.errors import InputError
-from src.digits.data import Data, split
+from src.digits.data import Data, row_hashes, split
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
 from src.runs.config import Config
@@ -53,6 +53,12 @@ def blas_kernel() -> str:
 
     found = {each.get("architecture") for each in threadpool_info() if each["user_api"] == "blas"}
     return ", ".join(sorted(filter(None, found))) or "unknown"
+
+
+def training_hashes(config: Config, data: Data) -> np.ndarray:
+    """The row_hashes of the training images, as they were before preprocessing."""
+    rows, _ = split(len(data.images), config.validation_fraction, config.split_seed)
+    return row_hashes(data.images[rows])
 
 
 class Recorder:

@@ -6,25 +6,23 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 
+from src.digits.data import Data
 from src.model import count_parameters
 from src.runs.config import Config
 
 
-def config_lines(config: Config) -> str:
-    """Every hyperparameter on a line."""
-    return "\n".join(f"  {name} = {value}" for name, value in dataclasses.asdict(config).items())
-
-
-def layer_table(config: Config) -> str:
-    """The layers and their parameters, and a hint if `hidden` seems to hold more than it should."""
-    sizes, lines = config.layer_sizes, list[str]()
+def first_lines(config: Config, data: Data, threads: int) -> str:
+    """What is trained: the data, each hyperparameter, the layers and their parameters."""
+    lines = [f"data: {data.source}, {len(data.images):,} images"]
+    lines += [f"  {name} = {value}" for name, value in dataclasses.asdict(config).items()]
+    sizes = config.layer_sizes
     for fan_in, fan_out in pairwise(sizes):
-        what = "softmax" if len(lines) == len(sizes) - 2 else config.activation
-        lines.append(f"  {fan_in:5,} -> {fan_out:5,} {what:10} {(fan_in + 1) * fan_out:10,}")
-    lines.append(f"  {'parameters':25} {count_parameters(sizes):10,}")
-    hidden = config.hidden
-    if hidden and (hidden[0] == 784 or hidden[-1] == 10):
+        lines.append(f"  {fan_in:5,} -> {fan_out:5,} {(fan_in + 1) * fan_out:12,} parameters")
+    lines.append(f"  in all {count_parameters(sizes):19,}")
+    if config.hidden and (config.hidden[0] == 784 or config.hidden[-1] == 10):
         lines.append("note: `hidden` is without the 784 inputs and the 10 outputs; both are added")
+    if threads > 1:
+        lines.append(f"note: {threads} threads; the last bits differ from those of one thread")
     return "\n".join(lines)
 
 
