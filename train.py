@@ -99,9 +99,8 @@ def train(
 def parse_arguments() -> argparse.Namespace:
     from src.runs.recipes import RECIPES
 
-    parser = ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
     add("--data", help="a table of digits, such as Kaggle's train.csv")
     add("--recipe", choices=RECIPES, help="start from it instead of the values")
@@ -130,8 +129,7 @@ def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | No
         start_from = recipe(arguments.recipe)
     config = start_from.with_(**given_flags(arguments))
     if network and network.layer_sizes != config.layer_sizes:
-        where = f"--continue {arguments.start_from}"
-        raise InputError(f"{where}: has layers {network.layer_sizes}, not {config.layer_sizes}")
+        raise InputError(f"--continue: its layers are {network.layer_sizes}; leave out --hidden")
     return config, network
 
 
@@ -167,8 +165,7 @@ def main() -> int:
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)
-        print(messages.summary(run.metrics))
-        print(f"saved the network of the last epoch, its curves and more in {folder}")
+        print(messages.summary(run.metrics, folder))
     return 2 if record.failed else 130 if record.stopped == "interrupted" else 0
 
 

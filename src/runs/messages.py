@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 from src.digits.data import Data
 from src.model import count_parameters
@@ -91,7 +92,7 @@ def outcome(metrics: dict) -> str:
     return ", ".join(words)
 
 
-def summary(metrics: dict) -> str:
+def summary(metrics: dict, folder: Path) -> str:
     """The end of a run of train.py."""
     lines = []
     if "stopped" in metrics:
@@ -106,4 +107,5 @@ def summary(metrics: dict) -> str:
             f"test accuracy {metrics['test_accuracy']:.2%}: that was the one look at the test set; "
             "choose by the validation accuracy"
         )
+    lines.append(f"saved the network of the last epoch, its curves and more in {folder}")
     return "\n".join(lines)
