@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from src.common.errors import InputError, one_line
 from src.common.files import make_writable, replacing
@@ -48,11 +47,10 @@ def save_table(out: Path, table: pd.DataFrame) -> None:
     print(f"saved {len(table):,} answers in {out}")
 
 
-def predict_table(models: list[Model], asked: argparse.Namespace, path: Path) -> None:
-    """Answer every image of a table in Kaggle's format; score the answers if it has labels."""
-    images, labels = read_table(path, "test")
-    for line in doubts(asked.model, images):
-        print(one_line(f"note: {line}"), file=sys.stderr)
+def predict_table(
+    models: list[Model], images: np.ndarray, labels: np.ndarray | None, asked: argparse.Namespace
+) -> None:
+    """Answer every image (N, 28, 28) of a table; score the answers if it has labels (N,)."""
     chances = mean_probabilities(models, images)
     answers = chances.argmax(axis=1)
     if labels is None or asked.out:
@@ -76,12 +74,10 @@ def describe(probabilities: np.ndarray) -> str:
         return f"{digits} ({least:.1%} sure)" if least >= SURE else f"{digits} ({doubt})"
     if least >= 0.995:
         return f"{digits} (all at least {least:.1%} sure)"
-    place, article = worst + 1, "an" if digit == 8 else "a"
+    place, a = worst + 1, "an" if digit == 8 else "a"
     ending = {1: "st", 2: "nd", 3: "rd"}.get(place % 10 * (place % 100 not in (11, 12, 13)), "th")
     doubt = "" if least >= SURE else f"; not sure, perhaps {second}"
-    return (
-        f"{digits} (least sure: the {place}{ending} digit, {article} {digit}, {least:.0%}{doubt})"
-    )
+    return f"{digits} (least sure: the {place}{ending} digit, {a} {digit}, {least:.0%}{doubt})"
 
 
 def rows_of(name: str, number: int, page: Any) -> list[tuple]:
@@ -104,9 +100,7 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
     table: list[tuple] = []
     shown: list[tuple[str, Any]] = []
     rows = answered = status = 0
-    bar = tqdm(paths, unit=" pictures", leave=False, disable=None if len(paths) > 20 else True)
-    show = print if bar.disable else bar.write  # not through the middle of the bar
-    for path in bar:
+    for path in paths:
         for number, page in read_pages(path, partial(mean_probabilities, models)):
             which = "" if number == 1 else f", page {number}"
             if isinstance(page, InputError):
@@ -115,7 +109,7 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
                 continue
             lines = [np.stack([digit.probabilities for digit in line]) for line in page.lines]
             name, (first, *others) = one_line(f"{path.name}{which}"), map(describe, lines)
-            show("\n  ".join(["; ".join([f"{name}: {first}", *page.remarks]), *others]))
+            print("\n  ".join(["; ".join([f"{name}: {first}", *page.remarks]), *others]))
             table += rows_of(path.name, number, page)
             answered, rows = answered + 1, rows + rows_needed(page)
             if not shown or rows <= MOST_ROWS:  # the others are not kept, for memory's sake
@@ -169,11 +163,13 @@ def main() -> int:
     for path, (network, preprocessing) in zip(asked.model, models):
         print(one_line(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}"))
     make_writable(out.parent, "--out")
+    none = np.empty((0, 28, 28), np.uint8), None
+    images, labels = read_table(paths[0], "test") if table else none
+    for line in doubts(asked.model, images):
+        print(one_line(f"note: {line}"), file=sys.stderr)
     if not table:
-        for line in doubts(asked.model, np.empty((0, 28, 28), np.uint8)):
-            print(one_line(f"note: {line}"), file=sys.stderr)
         return predict_pictures(models, paths, out)
-    predict_table(models, asked, paths[0])
+    predict_table(models, images, labels, asked)
     return 0
 
 

@@ -200,7 +200,7 @@ def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part
         stroke = thick < tuned.THICKER[part.at_edge] * pen
         firm = stroke and strength > tuned.FAINTER * told[most][1]
         (writing if firm else others).append(part)
-    return writing, others
+    return (writing, others) if writing else (parts, [])
 
 
 def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
@@ -218,10 +218,13 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     if len(parts) > MAX_PARTS:
         raise InputError(f"over {MAX_PARTS} strokes; take a picture of a part of it")
     readings = read_parts(parts, read, fit)
-    lines = [[Digit(part[:4], *seen) for part, *seen in each.digits] for each in readings]
-    lines = [line for line in lines if line]
+    lines = [
+        [Digit(part[:4], image, probabilities) for part, image, probabilities in reading.digits]
+        for reading in readings
+        if reading.digits
+    ]
     if not lines:
-        raise InputError("nothing is written on it")
+        raise InputError("no digits are on it")
     left_out = [*others, *(mark for reading in readings for mark in reading.marks)]
     left_out = [mark for mark in left_out if mark.size > 0.08 * typical(parts)]
     remarks, edge = [], sum(mark.at_edge for mark in left_out)
@@ -230,12 +233,8 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     if edge:
         remarks.append(f"{edge} mark{'s' * (edge > 1)} at the edge left out")
     if more := len(left_out) - edge:
-        what = (
-            "a mark that is no digit (a minus or a point?)"
-            if more == 1
-            else f"{more} marks that are no digits"
-        )
-        remarks.append(f"{what} left out")
+        one = "a mark that is no digit (a minus or a point?) left out"
+        remarks.append(one if more == 1 else f"{more} marks that are no digits left out")
     longest = max(page.shape[:2])
     return Page(page, longer_side / longest, lines, [mark[:4] for mark in left_out], remarks)
 
@@ -260,9 +259,7 @@ def pictures_in(paths: list[Path]) -> list[Path]:
         inside = [path]
         if path.is_dir():
             listed = [file for file in path.iterdir() if not file.name.startswith(".")]
-            listed.sort(
-                key=lambda file: [part.zfill(20) for part in re.split("([0-9]+)", file.name)]
-            )
+            listed.sort(key=lambda f: [part.zfill(20) for part in re.split("([0-9]+)", f.name)])
             inside = [file for file in listed if file.suffix.lower() in (*SUFFIXES, *OTHERS)]
             if not inside:
                 raise InputError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
