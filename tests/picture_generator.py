@@ -231,6 +231,12 @@ def squares(rng: Rng, page: Array, slope: float = 0.0) -> None:
     rules(page, gap, (185, 205, 225), 1, -slope, rng.random(), upright=True)
 
 
+def dark_squares(rng: Rng, page: Array) -> None:
+    gap = min(page.shape[:2]) * rng.uniform(0.1, 0.16)
+    for upright in (False, True):
+        rules(page, gap, (110, 120, 140), 2, 0, rng.random(), upright)
+
+
 def crease(rng: Rng, page: Array) -> None:
     h, w = page.shape[:2]
     x = round(w * rng.uniform(0.3, 0.7))
@@ -495,6 +501,25 @@ def sheet(
     return camera(rng, page * lamp(rng, *page.shape[:2], 0.2))
 
 
+def boxes(rng: Rng, digits: list[int], apart: int = 8) -> Array:
+    """A form with a box for each digit; `apart` 0 for walls that are shared."""
+    page = paper(180, 40 + len(digits) * (120 + apart))
+    for number, digit in enumerate(digits):
+        left = 20 + number * (120 + apart)
+        cv2.rectangle(page, (left, 30), (left + 120, 150), (60, 60, 60), int(rng.integers(2, 5)))
+        alpha = shape(rng, digit, int(rng.integers(65, 90)))
+        put(page, alpha, 90 - alpha.shape[0] // 2, left + 60 - alpha.shape[1] // 2, (30, 30, 40))
+    return camera(rng, page, noise=2, blur=0.5)
+
+
+def tight(rng: Rng, digits: list[int]) -> Array:
+    """A number cropped to its ink."""
+    line = cut_out(line_of(rng, digits, int(rng.integers(70, 110)), (0.2, 0.5)))
+    page = paper(*line.shape)
+    put(page, line, 0, 0, INKS[rng.integers(len(INKS))])
+    return camera(rng, page, noise=2)
+
+
 SHEETS: dict[str, Callable[[Rng, list[int]], Array]] = {
     "one line": sheet,
     "two lines": partial(sheet, lines=2),
@@ -503,8 +528,14 @@ SHEETS: dict[str, Callable[[Rng, list[int]], Array]] = {
     "turned by 10 degrees": partial(sheet, lines=2, turn=10),
     "turned by 20 degrees": partial(sheet, lines=2, turn=20),
     "on a dark table": partial(sheet, lines=2, table=True),
+    "on squared paper": partial(sheet, lines=2, under=dark_squares),
+    "cropped to the ink": tight,
 }
-TOUCHING = partial(sheet, apart=(-0.1, 0.02))
+HARD: dict[str, Callable[[Rng, list[int]], Array]] = {
+    "touching": partial(sheet, apart=(-0.1, 0.02)),
+    "a box for each digit": boxes,
+    "boxes with shared walls": partial(boxes, apart=0),
+}
 
 
 def picture(kind: str, number: int) -> tuple[Array, int]:
@@ -517,7 +548,7 @@ def picture(kind: str, number: int) -> tuple[Array, int]:
 def sheet_picture(kind: str, number: int) -> tuple[Array, str]:
     """The number-th sheet of a kind and its digits in reading order, from 2 to 10 of them."""
     rng = np.random.default_rng([number, *kind.encode()])
-    make = TOUCHING if kind == "touching" else SHEETS[kind]
+    make = (SHEETS | HARD)[kind]
     count = int(rng.integers(2, 5)) if kind == "touching" else int(rng.integers(4, 11))
     digits = rng.integers(0, 10, count).tolist()
     return make(rng, digits), "".join(map(str, digits))

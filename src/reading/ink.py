@@ -140,7 +140,7 @@ def walls(mask: np.ndarray) -> np.ndarray:
     for label, (left, top, width, height, _) in enumerate(stats.tolist()[1:], 1):
         box = slice(top, top + height), slice(left, left + width)
         meets = (near[box] & (labels[box] == label)).any(axis=0)
-        keep[label] = height < length / 2 and meets[:5].any() and meets[-5:].any()
+        keep[label] = height < length and meets[:5].any() and meets[-5:].any()
     return keep[labels]
 
 
