@@ -23,7 +23,7 @@ from src.runs.questions import grid
 # A configuration is given by its changes to this baseline, or to a recipe that it names. All other
 # hyperparameters have the defaults of src/runs/config.py.
 BASELINE = {
-    "hidden": (128, 64),  # small enough to train in seconds, large enough for 98 %
+    "hidden": (128, 64),  # small enough to train in seconds, large enough for 98%
     "epochs": 20,  # by then plain SGD has memorised the training images
     "batch_size": 32,  # smaller batches are noisier, but make more steps in each epoch
     "learning_rate": 0.1,  # far smaller is slow, far larger kills the units
@@ -218,7 +218,7 @@ def main() -> int:
             asked[each.experiment].add(each.label, each.config.seed, outcome)
             if time.monotonic() > look:
                 took = publish(asked.values(), arguments, data)
-                look = time.monotonic() + max(10, 49 * took)  # for at most 2 % of the time
+                look = time.monotonic() + max(10, 49 * took)  # for at most 2% of the time
         publish(asked.values(), arguments, data)
 
     failed = False

@@ -14,7 +14,7 @@ from src.figures import style
 from src.runs.statistics import compare
 
 SWEEPS, CONFIGURATIONS, SEEDS = 2000, 8, 3
-ACCURACY, DEVIATION = 0.98, 0.0009  # typical of the experiments here: 98 % and 0.09 points
+ACCURACY, DEVIATION = 0.98, 0.0009  # typical of the experiments here: 98% and 0.09 points
 
 
 def simulate() -> tuple[np.ndarray, np.ndarray]:

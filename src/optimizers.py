@@ -62,7 +62,7 @@ def constant(progress: float) -> float:
 
 
 def step(progress: float) -> float:
-    """Divide by 10 after 60 % of the run and again after 85 %."""
+    """Divide by 10 after 60% of the run and again after 85%."""
     return 1.0 if progress < 0.6 else 0.1 if progress < 0.85 else 0.01
 
 

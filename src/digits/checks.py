@@ -1,7 +1,7 @@
 """Whether images look as MNIST's do: bright ink on a dark ground, upright, from 0 to 255.
 
-Networks answer whatever they are given. One trained on MNIST reads 5 % of inverted digits, 11 % of
-transposed ones and 18 % of those that go from 0 to 16 instead of 255, without a sign of trouble.
+Networks answer whatever they are given. One trained on MNIST reads 5% of inverted digits, 11% of
+transposed ones and 18% of those that go from 0 to 16 instead of 255, without a sign of trouble.
 """
 
 import sys
@@ -25,7 +25,7 @@ LIES = {
 # Mean distances of tables of one class or all from MNIST: its own digits 0.04 to 0.15, transposed
 # 0.12 to 0.30; USPS, scikit-learn's, Fashion, Kannada and KMNIST 0.17 to 0.40, however they lie. No
 # random table of 10 to 200 rows of any was taken for lying wrong, of 170,000; of transposed MNIST,
-# 99 % of those of 10 rows and all of 50 were.
+# 99% of those of 10 rows and all of 50 were.
 LIKE_MNIST, CLEARLY_NEARER, ENOUGH = 0.18, 0.65, 10
 SAMPLE, REFERENCE = 400, 2000  # images that are compared, and of MNIST that they are compared with
 
@@ -45,7 +45,7 @@ def checked(path: Path, images: np.ndarray) -> np.ndarray:
     empty = np.ptp(images, axis=(1, 2)) == 0
     if empty.any():
         note(path, f"{empty.sum():,} of {count:,} images are blank; row {empty.argmax() + 1} is")
-    # Of 140,000 digits, letters and clothes none has more than 43 % of its border bright.
+    # Of 140,000 digits, letters and clothes none has more than 43% of its border bright.
     bright = np.mean(images[:, BORDER] > 127, axis=1) > 0.5
     if bright.any():
         images = np.where(bright[:, np.newaxis, np.newaxis], 255 - images, images)

@@ -108,7 +108,7 @@ def whole_axis(axes: Axes, first: int, last: int, label: str = "epoch") -> None:
 
 def log_axis(axis: Any, values: Iterable[np.ndarray], unit: str = "", least: float = 2.0) -> None:
     """A log scale around the values, no narrower than a factor of `least`, so that what hardly
-    moves looks like it. What is 0 has no place there and is not drawn. `unit` "%" ends at 100 %.
+    moves looks like it. What is 0 has no place there and is not drawn. `unit` "%" ends at 100%.
     """
     shown = np.concatenate([np.ravel(value) for value in values] or [np.ones(1)])
     shown = shown[np.isfinite(shown) & (shown > 0)]

@@ -18,13 +18,13 @@ be 1 or -1 if, with seed s, c or b alone reads image i, and else 0. Then we esti
     V = variance over i of (mean over s of d_is) - mean over i of (variance over s of d_is) / S
 
 where the last term takes off what the seeds add. It averages thousands of images, so we take V as
-known, while s^2 has only f degrees of freedom. Let q(C, f) be the 95 % quantile of the studentised
+known, while s^2 has only f degrees of freedom. Let q(C, f) be the 95% quantile of the studentised
 range of C numbers (Student, 1927; Tukey, 1949). Among *equal* configurations the largest mean lies
 further above the smallest than
 
     noise = sqrt(q(C, f)^2 s^2 / S + q(C, infinity)^2 V / (2 N))
 
-in at most 5 % of all experiments (each part with its own quantile, as Cochran and Cox, 1950, do for
+in at most 5% of all experiments (each part with its own quantile, as Cochran and Cox, 1950, do for
 unequal variances). So a configuration that lies further behind the best is really worse.
 """
 
@@ -123,7 +123,7 @@ def fit(values: Values) -> tuple[dict[str, float], float, int]:
 
 @cache
 def studentised_range(count: int, freedom: int) -> float:
-    """The 95 % quantile of (largest - smallest) / s, of `count` standard normal numbers.
+    """The 95% quantile of (largest - smallest) / s, of `count` standard normal numbers.
 
     s^2 is an independent estimate of their variance with `freedom` degrees of freedom. Simulated.
     """
