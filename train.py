@@ -29,7 +29,6 @@ VALUES = {
 import argparse
 import math
 import sys
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,7 +37,7 @@ from threadpoolctl import threadpool_limits
 
 from src.common.errors import InputError
 from src.common.script import ArgumentParser, run_script, whole_number
-from src.digits.augmentation import augment
+from src.digits.augmentation import distortion
 from src.digits.data import ROOT, Data, load_data
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
@@ -68,12 +67,10 @@ def train(
     shuffle_rng, augment_rng, dropout_rng = (
         np.random.default_rng([config.seed, stream]) for stream in (1, 2, 3)
     )
-    order, distort = ink_order(images), None  # blank pixels come first: they need no arithmetic
-    if config.augmentation == "none":
+    order = ink_order(record.sample[0])  # blank pixels come first: they need no arithmetic
+    distort = distortion(config, augment_rng, order)  # of each epoch's images; None for none
+    if not distort:
         sort_pixels(images, order)
-    else:
-        name, strength = config.augmentation, config.augmentation_strength
-        distort = partial(augment, name=name, strength=strength, rng=augment_rng, order=order)
     rates = learning_rates(config, math.ceil(len(images) / config.batch_size))
 
     record.measure(network)

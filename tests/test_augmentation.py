@@ -7,15 +7,15 @@ import pytest
 
 from src.digits.augmentation import (
     AUGMENTATIONS,
-    COLUMNS,
-    ROWS,
     affine_map,
     augment,
+    distortion,
     elastic_map,
     shift_map,
     warp,
 )
-from src.digits.preprocessing import PREPROCESSING, deskew, normalise
+from src.digits.preprocessing import COLUMNS, PREPROCESSING, ROWS, deskew, normalise
+from src.runs.config import Config
 from src.utils import scale
 
 
@@ -125,11 +125,13 @@ def test_neighbours_differ_in_their_maps_and_a_group_has_at_most_128():
     assert (result[1:] != result[:-1]).any(axis=1).all()
 
 
-def test_the_pixels_come_in_another_order_if_one_is_given(x):
+def test_a_digit_is_distorted_first_and_preprocessed_then(x):
+    config = Config(augmentation="affine_elastic", preprocessing="normalise")
     order = np.random.default_rng(0).permutation(784)
-    natural = augment(x.copy(), "elastic", 1.0, np.random.default_rng(1))
-    ordered = augment(x.copy(), "elastic", 1.0, np.random.default_rng(1), order)
-    np.testing.assert_array_equal(ordered, natural[:, order])
+    result = distortion(config, np.random.default_rng(1), order)(x.copy())
+    distorted = augment(x.copy(), "affine_elastic", 1.0, np.random.default_rng(1))
+    np.testing.assert_array_equal(result, normalise(pictures(distorted)).reshape(-1, 784)[:, order])
+    assert distortion(Config(), np.random.default_rng(1), order) is None
 
 
 # ------------------------------------------------------------------- what is drawn, and how

@@ -46,7 +46,8 @@ PLAIN = ["--recipe", "plain"]
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, str(ROOT / "train.py"), *PLAIN, *map(str, arguments)]
+    plain = [] if "--continue" in arguments else PLAIN  # else the saved network's own values
+    return [sys.executable, str(ROOT / "train.py"), *plain, *map(str, arguments)]
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess:
@@ -336,7 +337,7 @@ def test_the_same_seed_gives_the_same_bits_in_a_fresh_process(two_runs):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--learning-rate", 900], "epoch 1: the loss is no longer finite"),
+        (["--patience", 2, "--validation-fraction", 0], "--patience needs validation images"),
         (["--epochs", 0], "epochs = 0: "),
         (["--hidden", 0], "hidden = [0]: "),
         (["--data", "nowhere.npz"], "nowhere.npz: "),
@@ -350,6 +351,37 @@ def test_what_a_user_can_put_right_is_one_line_and_exit_status_2(
     assert process.stderr.startswith(f"error: {message}")
     assert process.stderr.count("\n") == 1
     assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_a_run_that_diverges_keeps_and_draws_what_there_was(small_npz, tmp_path):
+    arguments = ["--data", small_npz, "--results", "out", "--epochs", 5]
+    assert run(*arguments, cwd=tmp_path).returncode == 0
+    curves = tmp_path / "out" / "train" / "curves.png"
+    before = curves.read_bytes()
+    process = run(*arguments, "--learning-rate", 900, cwd=tmp_path)
+    assert process.returncode == 2
+    assert process.stderr.startswith("error: epoch 1: the loss is no longer finite; try a learning")
+    assert process.stderr.count("\n") == 1
+    network, _ = load_network(tmp_path / "out" / "train" / "network.npz")
+    assert np.isfinite(network.parameters).all()
+    assert curves.read_bytes() != before
+
+
+def test_training_goes_on_with_a_saved_network(small_npz, tmp_path):
+    arguments = ["--data", small_npz, "--results", "out", "--hidden", 8, "--activation", "tanh"]
+    first = run(*arguments, "--epochs", 2, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    network = tmp_path / "out" / "train" / "network.npz"
+    more = ["--continue", network, "--name", "more", "--results", "out", "--data", small_npz]
+    second = run(*more, "--epochs", 1, cwd=tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert "activation = tanh" in second.stdout
+    last = read_csv(tmp_path / "out" / "train" / "history.csv")[-1]
+    start = read_csv(tmp_path / "out" / "more" / "history.csv")[0]
+    assert start["validation_loss"] == last["validation_loss"]
+    other = run(*more, "--hidden", 9, cwd=tmp_path)
+    assert (other.returncode, other.stderr.count("\n")) == (2, 1)
+    assert "leave out --hidden" in other.stderr
 
 
 # ------------------------------------------------------------------- stopped, killed, at once

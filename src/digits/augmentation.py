@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-SIDE = 28
-CENTRE = (SIDE - 1) / 2
-ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE].astype(np.float32)  # each pixel's own place: no distortion
+from src.digits.preprocessing import CENTRE, COLUMNS, PREPROCESSING, ROWS, SIDE
+
 GROUP = 128  # images under one map
 
 Map = tuple[np.ndarray, np.ndarray]  # rows, columns
@@ -109,16 +108,31 @@ def warp(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarra
     return result.T
 
 
-def augment(
-    x: np.ndarray, name: str, strength: float, rng: np.random.Generator, order: Any = slice(None)
-) -> np.ndarray:
+def augment(x: np.ndarray, name: str, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Distort the rows of x (N, 784) in place, every group of up to 128 under a map of its own.
 
-    A group is every n-th row, so that neighbours, which make up a batch, differ in their maps. The
-    new pictures have their pixels in this `order` (784,), or the natural one.
+    A group is every n-th row, so that neighbours, which make up a batch, differ in their maps.
     """
     groups = math.ceil(len(x) / GROUP)
     for group in range(groups):
-        rows, columns = AUGMENTATIONS[name](rng, strength)
-        x[group::groups] = warp(x[group::groups], rows.ravel()[order], columns.ravel()[order])
+        x[group::groups] = warp(x[group::groups], *AUGMENTATIONS[name](rng, strength))
     return x
+
+
+def distortion(
+    config: Any, rng: np.random.Generator, order: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """What an epoch makes of x (N, 784): distorted anew, then preprocessed as any new digit is.
+
+    `config` has augmentation, augmentation_strength and preprocessing. The pixels come out in this
+    `order` (784,). None if nothing is to be distorted.
+    """
+    if config.augmentation == "none":
+        return None
+    preprocess = PREPROCESSING[config.preprocessing]
+
+    def distort(x: np.ndarray) -> np.ndarray:
+        x = augment(x, config.augmentation, config.augmentation_strength, rng)
+        return preprocess(x.reshape(-1, SIDE, SIDE)).reshape(x.shape).take(order, axis=1)
+
+    return distort

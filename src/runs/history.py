@@ -39,14 +39,6 @@ class Run:
     snapshots: dict[int, np.ndarray] = field(default_factory=dict)  # epoch -> parameters
 
 
-def prepare(config: Config, data: Data) -> tuple[Labelled, Labelled]:
-    """The training and the validation images, preprocessed, with their labels."""
-    preprocess = PREPROCESSING[config.preprocessing]
-    rows, held_out = split(len(data.images), config.validation_fraction, config.split_seed)
-    training = preprocess(data.images[rows]), data.labels[rows]
-    return training, (preprocess(data.images[held_out]), data.labels[held_out])
-
-
 def blas_kernel() -> str:
     """The code that NumPy's BLAS has chosen for this processor: another one gives other bits."""
     from threadpoolctl import threadpool_info
@@ -84,14 +76,20 @@ class Recorder:
         self.clock = time.perf_counter()
 
     def begin(self, config: Config, data: Data) -> Labelled:
-        """Split and preprocess the data. Returns what to train on."""
+        """Split and preprocess the data. Returns what to train on.
+
+        Training images that will be distorted come as they are: preprocessing is done after that.
+        """
         self.config, self.data = config, data
-        training, self.validation = prepare(config, data)
-        self.images, self.digits = len(training[0]), np.unique(training[1]).tolist()
-        self.sample = training[0][:TRAIN_SAMPLE].copy(), training[1][:TRAIN_SAMPLE]
+        preprocess = PREPROCESSING[config.preprocessing]
+        rows, held_out = split(len(data.images), config.validation_fraction, config.split_seed)
+        images, labels = data.images[rows], data.labels[rows]
+        self.validation = preprocess(data.images[held_out]), data.labels[held_out]
+        self.sample = preprocess(images[:TRAIN_SAMPLE].copy()), labels[:TRAIN_SAMPLE]
+        self.images, self.digits = len(images), np.unique(labels).tolist()
         if self.patience and not len(self.validation[0]):
             raise InputError("--patience needs validation images; give a --validation-fraction")
-        return training
+        return (preprocess(images) if config.augmentation == "none" else images), labels
 
     def measure(self, network: NeuralNetwork) -> None:
         """Add an epoch to the history. Raises Diverged if a number is no longer finite."""
