@@ -54,6 +54,7 @@ def to_image(body: bytes) -> np.ndarray | None:
     return fit(ink) if ink.max() > 0.5 else None
 
 
+@np.errstate(all="ignore")  # what overflows is said by mean_probabilities
 def think(
     models: list[Model], image: np.ndarray, chosen: int, focus: tuple[int, int] | None = None
 ) -> dict:

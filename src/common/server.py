@@ -38,6 +38,7 @@ class LocalServer(socketserver.ThreadingTCPServer):
     """
 
     daemon_threads = True  # Ctrl-C does not wait for open connections
+    request_queue_size = 128  # a browser opens several connections, and some stay idle
     allow_reuse_address = os.name == "posix"  # Windows would share a port that is in use
 
     def __init__(
