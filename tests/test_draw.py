@@ -23,6 +23,7 @@ from src.digits.data import ROOT, Data
 from src.digits.formats import read_table
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
+from src.reading import saved
 from src.reading.saved import Model, mean_probabilities, save_network
 from src.utils import scale
 
@@ -401,9 +402,9 @@ def test_what_is_no_port_is_named(
 def test_without_a_network_it_says_how_to_make_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draw, "DEFAULT_MODEL", tmp_path / "network.npz")
+    for module in (draw, saved):
+        monkeypatch.setattr(module, "DEFAULT_MODEL", tmp_path / "network.npz")
     monkeypatch.setattr(sys, "argv", ["draw.py", "--no-browser"])
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     with pytest.raises(InputError, match=r"python train\.py --recipe best"):
         draw.main()
 

@@ -91,7 +91,7 @@ def doubts(paths: list[Path], images: np.ndarray) -> list[str]:
 def load_models(paths: list[Path]) -> list[Model]:
     """The networks of these files. Raises InputError if one does not read 28x28 digits."""
     if paths == [DEFAULT_MODEL] and not DEFAULT_MODEL.exists():
-        raise InputError("there is no network yet; `python train.py` makes one")
+        raise InputError("there is no network yet; `python train.py --recipe best` makes one")
     models = []
     for path in paths:
         network, metadata = load_network(path)
