@@ -14,6 +14,13 @@ from common import ROOT, write_rows
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
+    arguments = parser.parse_args()
+
     import numpy as np
 
     import train
@@ -23,12 +30,6 @@ def main() -> None:
     from src.runs.recipes import recipe
     from src.utils import scale
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--results", type=Path, default=ROOT / "results")
-    arguments = parser.parse_args()
     config, data = recipe("best"), load_data(arguments.data)
     if arguments.epochs:
         config = config.with_(epochs=arguments.epochs)

@@ -148,7 +148,8 @@ def speed(threads: str) -> str:
             f"{float(r['median_seconds']):.2f} s ({float(r['it_over_ours']):.2f} ×)" for r in mine
         ]
         accuracy = mine[0]["test_accuracy"]
-        table.append([f"{name}: {training}", *cells, f"{float(accuracy):.1%}" if accuracy else ""])
+        what = f"{name}: {training}" if training in TRAINING else name
+        table.append([what, *cells, f"{float(accuracy):.1%}" if accuracy else ""])
     header = ["one epoch", *(f"batch size {size}" for size in sizes), f"accuracy ({sizes[0]})"]
     with_threads = f"With {rows[0]['threads']} threads:\n\n" if threads != "1" else ""
     return with_threads + markdown(header, table)
