@@ -1,30 +1,34 @@
-"""What stands in the README about accuracy, from the results of experiments.py.
+"""The tables of the pages, made from results, so that no number is typed.
 
     python experiments.py hidden_layers techniques recipes ablation
     python experiments.py initializers learning_rates rate_and_batch pixels
-    python experiments.py kaggle --data train.csv
     python benchmarks/ensemble.py --data train.csv
     python train.py --recipe plain --film
+    python train.py --recipe best --results results/best
     python benchmarks/readme.py            # collects from results/, or from the folder given
 
-Copies tables to docs/measured/ and figures to docs/figures/, and fills the marked places of
-README.md from the tables. With --check it changes nothing and says whether README.md is up to date.
+Copies tables to docs/measured/ and figures to docs/figures/, and fills every place that is marked
+by `<!-- begin NAME -->` and `<!-- end NAME -->` in README.md, docs/ and benchmarks/README.md, NAME
+being one of BLOCKS. With --check it changes nothing and says what is not up to date.
 """
 
 import argparse
+import re
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from tables import TABLES as BENCHMARKS
-from tables import markdown, replace_block
+from training_speed import CONTESTANTS, OURS, TRAINING
 
-from common import ROOT, read_rows
+from common import RESULTS, ROOT, read_rows
 
 MEASURED, FIGURES = ROOT / "docs" / "measured", ROOT / "docs" / "figures"
+PAGES = ["README.md", "docs/*.md", "docs/measured/*.md", "benchmarks/README.md"]
 TABLES = {  # file in docs/measured: file in results
     "recipes.csv": "recipes/summary.csv",
-    "ensemble.csv": "kaggle/ensemble.csv",
+    "ensemble.csv": "ensemble/ensemble.csv",
     "ablation.csv": "ablation/summary.csv",
     "techniques.csv": "techniques/summary.csv",
     "hidden_layers.csv": "hidden_layers/summary.csv",
@@ -40,6 +44,7 @@ PICTURES = {  # file in docs/figures: file in results
     "rate_and_batch.png": "rate_and_batch/answer.png",
     "learning.png": "train/learning.png",
     "learning.gif": "train/learning.gif",
+    "augmentation.png": "best/train/augmentation.png",
 }
 RECIPES = {
     "plain": "784-128-64-10, plain SGD, constant learning rate",
@@ -47,6 +52,12 @@ RECIPES = {
     "best": "784-128-64-10, a standard size, distortions, 60 epochs",
     "record": "784-1024-512-10, the same with stronger distortions, 100 epochs",
 }
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """A table; all columns but the first are flush right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def seconds(row: dict) -> str:
@@ -57,8 +68,14 @@ def share(row: dict, name: str) -> str:
     return f"{float(row[name]):.2%} ± {float(row[name + '_std']):.2%}"
 
 
-def recipes_table() -> str:
-    """Each recipe on the test set, and `best` on held-out images of a file of Kaggle's size."""
+def all_rows(path: Path, *header: str) -> str:
+    """A CSV as it is, under this header, or its own."""
+    rows = read_rows(path)
+    return markdown(list(header or rows[0]), [list(row.values()) for row in rows])
+
+
+def recipes() -> str:
+    """Each recipe on the test set."""
     table = [
         [
             f"`{row['configuration']}`: {RECIPES[row['configuration']]}",
@@ -71,13 +88,7 @@ def recipes_table() -> str:
     return markdown(["recipe", "parameters", "test accuracy", "training"], table)
 
 
-def kaggle_table() -> str:
-    """One network, and several that vote, on the same held-out images."""
-    rows = read_rows(MEASURED / "ensemble.csv")
-    return markdown(["on 4,200 held-out images", "accuracy"], [list(row.values()) for row in rows])
-
-
-def techniques_table() -> str:
+def techniques() -> str:
     """What each technique adds to the last kept one above it, and whether that is more than noise.
 
     Kept are the first row and those whose name begins with +.
@@ -99,7 +110,7 @@ def techniques_table() -> str:
     return markdown(header, table)
 
 
-def ablation_table() -> str:
+def ablation() -> str:
     """What the recipe best loses without each of its techniques."""
     table = []
     for row in read_rows(MEASURED / "ablation.csv"):
@@ -111,20 +122,91 @@ def ablation_table() -> str:
     return markdown(["left out of `best`", "validation accuracy", "points"], table)
 
 
-def blocks() -> dict[str, str]:
-    """What belongs between the marks of README.md."""
+def hidden_layers() -> str:
     text = (MEASURED / "hidden_layers.txt").read_text(encoding="utf-8").strip()
-    sweep = read_rows(ROOT / "benchmarks" / "results" / "sweep.csv")
-    return {
-        "recipes": recipes_table(),
-        "techniques": techniques_table(),
-        "ablation": ablation_table(),
-        "kaggle": kaggle_table(),
-        "hidden-layers": f"```\n{text}\n```",
-        "sweep": markdown(["what", "measured"], [list(row.values()) for row in sweep]),
-        "environment": BENCHMARKS["environment"](),
-        "speed-ratios": BENCHMARKS["speed-ratios"](),
-    }
+    return f"```\n{text}\n```"
+
+
+def environment() -> str:
+    """One line: what the speeds were measured on."""
+    rows = read_rows(RESULTS / "environment.csv")
+    return "Measured on: " + ", ".join(f"{row['what']} {row['value']}" for row in rows) + "."
+
+
+def speed(threads: str) -> str:
+    """Seconds of an epoch and the ratio to ours: a column for each batch size."""
+    rows = read_rows(RESULTS / "training_speed.csv")
+    rows = [row for row in rows if (row["threads"] == "1") == (threads == "1")]
+    if not rows:
+        return "Not measured: the machine has one core."
+    sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
+    found = {(row["training"], row["contestant"], row["batch_size"]): row for row in rows}
+    table = []
+    for training, name in dict.fromkeys((row["training"], row["contestant"]) for row in rows):
+        mine = [found[training, name, size] for size in sizes]
+        cells = [
+            f"{float(r['median_seconds']):.2f} s ({float(r['it_over_ours']):.2f} ×)" for r in mine
+        ]
+        accuracy = mine[0]["test_accuracy"]
+        what = f"{name}: {training}" if training in TRAINING else name
+        table.append([what, *cells, f"{float(accuracy):.1%}" if accuracy else ""])
+    header = ["one epoch", *(f"batch size {size}" for size in sizes), f"accuracy ({sizes[0]})"]
+    with_threads = f"With {rows[0]['threads']} threads:\n\n" if threads != "1" else ""
+    return with_threads + markdown(header, table)
+
+
+def speed_ratios() -> str:
+    """One thread: everyone's time over ours, in the same training."""
+    rows = [r for r in read_rows(RESULTS / "training_speed.csv") if r["threads"] == "1"]
+    found = {(r["training"], r["contestant"], r["batch_size"]): r["it_over_ours"] for r in rows}
+    sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
+    table = [
+        [f"{name}: {kind}", *(f"{float(found[kind, name, size]):.2f}" for size in sizes)]
+        for kind in TRAINING
+        for name in CONTESTANTS
+        if name != OURS and (kind, name, sizes[0]) in found
+    ]
+    return markdown(["time, ours = 1", *(f"batch size {size}" for size in sizes)], table)
+
+
+def startup() -> str:
+    """All rows of startup_and_loading.csv."""
+    table = []
+    for row in read_rows(RESULTS / "startup_and_loading.csv"):
+        spread = "" if row["min"] == row["max"] else f"{row['min']} to {row['max']}"
+        table.append([row["what"], f"{row['median']} {row['unit'].replace('x', '×')}", spread])
+    return markdown(["what", "median", "lowest to highest"], table)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "recipes": recipes,
+    "techniques": techniques,
+    "ablation": ablation,
+    "hidden-layers": hidden_layers,
+    "kaggle": partial(all_rows, MEASURED / "ensemble.csv", "on 4,200 held-out images", "accuracy"),
+    "sweep": partial(all_rows, RESULTS / "sweep.csv", "what", "measured"),
+    "many-runs": partial(all_rows, RESULTS / "many_runs.csv"),
+    "environment": environment,
+    "speed-one-thread": partial(speed, "1"),
+    "speed-all-cores": partial(speed, "all"),
+    "speed-ratios": speed_ratios,
+    "startup": startup,
+}
+
+
+def fill(text: str, page: str) -> str:
+    """The text of a page with all marked blocks made anew; what was not measured stays."""
+    for name in re.findall(r"<!-- begin (.+?) -->\n", text):
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        if name not in BLOCKS:
+            continue
+        try:
+            block = f"{begin}\n\n{BLOCKS[name]().strip()}\n\n{end}"
+        except FileNotFoundError as error:
+            print(f"{page}: {name}: not measured yet ({error.filename})", file=sys.stderr)
+            continue
+        text = re.sub(f"{begin}\n.*?{end}", lambda _, new=block: new, text, flags=re.DOTALL)
+    return text
 
 
 def main() -> int:
@@ -134,21 +216,22 @@ def main() -> int:
     parser.add_argument("results", nargs="?", type=Path, default=ROOT / "results")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    readme = ROOT / "README.md"
-    if arguments.check:
-        text = readme.read_text(encoding="utf-8")
-        stale = [name for name, content in blocks().items() if content not in text]
-        print(f"not up to date: {', '.join(stale)}" if stale else "up to date")
-        return 1 if stale else 0
     for folder, files in ((MEASURED, TABLES), (FIGURES, PICTURES)):
-        folder.mkdir(parents=True, exist_ok=True)
         for name, source in files.items():
-            if (arguments.results / source).is_file():
+            if not arguments.check and (arguments.results / source).is_file():
                 shutil.copy(arguments.results / source, folder / name)
                 print(f"{folder / name}")
-    for name, content in blocks().items():
-        replace_block(readme, name, content)
-    return 0
+    stale = []
+    for page in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
+        text = page.read_text(encoding="utf-8")
+        filled = fill(text, page.name)
+        if filled != text:
+            stale.append(page.relative_to(ROOT).as_posix())
+            if not arguments.check:
+                page.write_text(filled, encoding="utf-8")
+    if arguments.check:
+        print(f"not up to date: {', '.join(stale)}" if stale else "up to date")
+    return 1 if stale and arguments.check else 0
 
 
 if __name__ == "__main__":

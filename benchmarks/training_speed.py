@@ -1,12 +1,13 @@
-"""How fast is one epoch, beside hand-tuned NumPy, PyTorch, scikit-learn and JAX?
+"""How fast is one epoch, beside PyTorch, scikit-learn and JAX?
 
-    python benchmarks/training_speed.py             # everything, 6 to 9 minutes
+    python benchmarks/training_speed.py             # everything, 10 to 15 minutes
     python benchmarks/training_speed.py --quick     # two batch sizes, one thread, one repeat
 
-Everyone does the same work: 784-128-64-10, float32, plain SGD, one shuffled pass over the 60,000
-training images, no evaluation. In every repeat each contestant starts with a fresh network and
-takes its turn, so that a busy moment of the machine hits all alike. Writes training_speed.csv,
-training_speed.png and environment.csv to benchmarks/results/.
+Everyone does the same work: 784-128-64-10, float32, He-uniform weights, biases of 0, one shuffled
+pass over the 60,000 training images, no evaluation; with plain SGD, and with Nesterov momentum and
+weight decay. In every repeat each contestant starts with a fresh network and takes its turn, so
+that a busy moment of the machine hits all alike. Writes training_speed.csv, training_speed.png and
+environment.csv to benchmarks/results/.
 """
 
 import argparse
@@ -16,16 +17,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from common import (
     RESULTS,
     ROOT,
+    Clock,
     cores,
     processor,
     read_rows,
@@ -35,13 +37,12 @@ from common import (
 )
 
 SIZES = [784, 128, 64, 10]
-LEARNING_RATE = 0.1
 BATCH_SIZES = [32, 64, 128, 256]
+PLAIN, MOMENTUM = "plain SGD", "Nesterov, weight decay"
+MOMENTA = {"learning_rate": 0.03, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4}
+TRAINING = {PLAIN: {"learning_rate": 0.1}, MOMENTUM: MOMENTA}  # in the words of src/runs/config.py
 FLOOR = "matrix products only"
-STREAM = "the same, on all images"
 OURS = "ours"
-TUNED = "NumPy without a reader"
-MOMENTUM = "ours, with momentum"
 BEST = "ours, recipe best"
 TORCH = "PyTorch eager"
 COMPILED = "PyTorch compiled"
@@ -49,54 +50,42 @@ SKLEARN = "scikit-learn"
 JAX_STEP = "JAX, jitted step"
 JAX_SCAN = "JAX, jitted epoch"
 
-# A contestant is (digits, batch size) -> a function that makes a fresh network and returns the two
-# functions `epoch()`, which is timed, and `predict()`, its answers for the test images.
-Fresh = Callable[[], tuple[Callable[[], object], Callable[[], object]]]
+# A contestant is (digits, batch size, hyperparameters) -> a function that makes a fresh network and
+# returns `epoch()`, which is timed, or tells the seconds itself, and `predict()`, the answers for
+# the test images.
+Fresh = Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]
 
 
 class Digits:
-    """MNIST as uint8, for us, and as float32 in [0, 1], ready in memory, for everybody else."""
+    """MNIST as it is, for us, and as float32 in [0, 1], ready in memory, for everybody else."""
 
     def __init__(self) -> None:
         import numpy as np
 
         from src.digits.data import EMBEDDED, load_data
 
-        data = load_data(EMBEDDED)
-        self.images, self.labels = data.images, data.labels
-        self.test_images, self.test_labels = data.test_images, data.test_labels
-        self.x = self.images.reshape(-1, 784).astype(np.float32) / np.float32(255)
-        self.x_test = self.test_images.reshape(-1, 784).astype(np.float32) / np.float32(255)
+        self.data = load_data(EMBEDDED)
+        self.labels, self.test_labels = self.data.labels, self.data.test_labels
+        self.x = self.data.images.reshape(-1, 784).astype(np.float32) / np.float32(255)
+        self.x_test = self.data.test_images.reshape(-1, 784).astype(np.float32) / np.float32(255)
 
 
-def floor(all_images: bool, digits: Digits, batch_size: int) -> Fresh:
-    """The eight matrix products of a step, into arrays that are already there, and nothing else.
+def floor(digits: Digits, batch_size: int, _: dict) -> Fresh:
+    """The eight matrix products of a step on all 784 pixels, into arrays that are already there.
 
     Three forward, three for the gradients of the weights, two for those of the hidden layers; the
-    gradient of the image is needed by nobody. The same images over and over, which stay in the
-    processor's cache, or all 60,000 in order, which have to come from memory as in any training.
+    gradient of the image is needed by nobody. The same batch over and over, which stays in the
+    processor's cache.
     """
     import numpy as np
 
     rng = np.random.default_rng(0)
-
-    def layers(rows: int) -> list[np.ndarray]:
-        return [rng.standard_normal((rows, size), np.float32) for size in SIZES]
-
-    weights = [
-        rng.standard_normal(shape, np.float32) / np.float32(shape[0]) for shape in pairwise(SIZES)
-    ]
+    a, dz = ([rng.random((batch_size, size), np.float32) for size in SIZES] for _ in range(2))
+    weights = [rng.random(shape, np.float32) / np.float32(shape[0]) for shape in pairwise(SIZES)]
     gradients = [np.empty_like(w) for w in weights]
-    full, ragged = divmod(len(digits.x), batch_size)
-    arrays = [(layers(batch_size), layers(batch_size))] * full
-    arrays += [(layers(ragged), layers(ragged))] * (ragged > 0)
-    work = []
-    for number, (a, dz) in enumerate(arrays):
-        start = number * batch_size * all_images
-        work.append(([digits.x[start : start + len(a[0])], *a[1:]], dz))
 
     def epoch() -> None:
-        for a, dz in work:
+        for _ in range(0, len(digits.x), batch_size):
             for layer in (0, 1, 2):
                 np.matmul(a[layer], weights[layer], out=a[layer + 1])
             for layer in (2, 1, 0):
@@ -107,142 +96,29 @@ def floor(all_images: bool, digits: Digits, batch_size: int) -> Fresh:
     return lambda: (epoch, lambda: None)
 
 
-def ours(recipe: str, changes: dict, digits: Digits, batch_size: int) -> Fresh:
-    """This project's own batches and training step, with a recipe of train.py."""
-    import numpy as np
-
+def ours(recipe_name: str, digits: Digits, batch_size: int, training: dict) -> Fresh:
+    """This project's own training loop, with a recipe and the hyperparameters of this training."""
     import train
-    from src.digits.augmentation import augment
     from src.digits.preprocessing import PREPROCESSING
-    from src.model import NeuralNetwork
-    from src.utils import batches, scale
-
-    config = train.recipe(recipe).with_(hidden=SIZES[1:-1], batch_size=batch_size, **changes)
-    preprocess = PREPROCESSING[config.preprocessing]
-    images, test_images = preprocess(digits.images), preprocess(digits.test_images)
-
-    def fresh() -> tuple[Callable, Callable]:
-        network = NeuralNetwork(SIZES, config.activation, config.initializer)
-        gradient = np.empty_like(network.parameters)
-        velocity = np.zeros_like(network.parameters)
-        rng = np.random.default_rng(0)
-        transform = None
-        if config.augmentation != "none":
-            transform = partial(
-                augment, name=config.augmentation, strength=config.augmentation_strength, rng=rng
-            )
-
-        def epoch() -> None:
-            for x, y in batches(images, digits.labels, batch_size, rng, transform):
-                train.training_step(
-                    network, x, y, gradient, velocity, config.learning_rate, config, rng
-                )
-            return network.parameters
-
-        return epoch, lambda: network.predict(scale(test_images))
-
-    return fresh
-
-
-def tuned(digits: Digits, batch_size: int) -> Fresh:
-    """Our step as fast as NumPy lets us: no allocation, no loop over layers, no function of ours.
-
-    The price of code that is written to be read is the difference. The same operations in the same
-    order, so the parameters after an epoch are ours to the last bit; if not, this raises.
-    """
-    import numpy as np
-
-    from src.model import NeuralNetwork
+    from src.runs.recipes import recipe
     from src.utils import scale
 
-    take, multiply, matmul, add = np.take, np.multiply, np.matmul, np.add
-    subtract, maximum, greater, exp, log = np.subtract, np.maximum, np.greater, np.exp, np.log
-    total, largest = np.add.reduce, np.maximum.reduce
-    images, labels = digits.images.reshape(-1, 784), digits.labels
-    pixel, zero = np.float32(1 / 255), np.float32(0)
-
-    def buffers(n: int) -> tuple[np.ndarray, ...]:
-        """All that a step on n images writes, but for the gradient."""
-        rows = [np.empty((n, size), np.float32) for size in (784, 128, 128, 64, 64, 10)]
-        rows += [np.empty((n, size), np.float32) for size in (128, 64)]
-        gates = [np.empty((n, size), bool) for size in (128, 64)]
-        columns = [np.empty((10, n), np.float32), *np.empty((3, n), np.float32)]
-        return (
-            np.empty((n, 784), np.uint8),
-            np.empty(n, np.int64),
-            np.arange(n),
-            (*rows, *gates, *columns),
-        )
-
-    full, ragged = buffers(batch_size), buffers(len(images) % batch_size)
+    config = recipe(recipe_name).with_(epochs=1, batch_size=batch_size, **training)
+    test_images = PREPROCESSING[config.preprocessing](digits.data.test_images)
 
     def fresh() -> tuple[Callable, Callable]:
-        network = NeuralNetwork(SIZES)
-        parameters, gradient = network.parameters, np.empty_like(network.parameters)
-        (w1, w2, w3), (b1, b2, b3) = network.weights, network.biases
-        w2_t, w3_t = w2.T, w3.T
-        (dw1, dw2, dw3), (db1, db2, db3) = network.split(gradient)
-        rng, rate = np.random.default_rng(0), np.float32(LEARNING_RATE)
+        clock = Clock()
 
-        def epoch() -> np.ndarray:
-            order = rng.permutation(len(images))
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
-                n = len(rows)
-                bytes_, y, places, floats = full if n == batch_size else ragged
-                x, z1, a1, z2, a2, logits, d1, d2, gate1, gate2, p, top, sums, loss = floats
-                take(images, rows, 0, bytes_, "clip")
-                take(labels, rows, 0, y, "clip")
-                multiply(bytes_, pixel, x)
-                # forward
-                matmul(x, w1, z1)
-                add(z1, b1, z1)
-                maximum(z1, zero, out=a1)
-                matmul(a1, w2, z2)
-                add(z2, b2, z2)
-                maximum(z2, zero, out=a2)
-                matmul(a2, w3, logits)
-                add(logits, b3, logits)
-                # loss; its value is computed, as ours is, and looked at by nobody
-                p[...] = logits.T
-                largest(p, 0, None, top)
-                subtract(p, top, p)
-                target = p[y, places]
-                exp(p, p)
-                total(p, 0, None, sums)
-                np.divide(p, sums, p)
-                log(sums, loss)
-                subtract(loss, target, loss)
-                total(loss, 0, np.float64)
-                p[y, places] -= 1
-                np.divide(p, n, p)
-                dz = p.T
-                # backward
-                matmul(a2.T, dz, dw3)
-                total(dz, 0, None, db3)
-                matmul(dz, w3_t, d2)
-                greater(z2, zero, gate2)
-                multiply(d2, gate2, d2)
-                matmul(a1.T, d2, dw2)
-                total(d2, 0, None, db2)
-                matmul(d2, w2_t, d1)
-                greater(z1, zero, gate1)
-                multiply(d1, gate1, d1)
-                matmul(x.T, d1, dw1)
-                total(d1, 0, None, db1)
-                # update
-                multiply(gradient, rate, gradient)
-                subtract(parameters, gradient, parameters)
-            return parameters
+        def epoch() -> float:
+            train.train(config, digits.data, clock)
+            return clock.seconds[-1]
 
-        return epoch, lambda: network.predict(scale(digits.test_images))
+        return epoch, lambda: clock.network.predict(scale(test_images))
 
-    (epoch, _), (our_epoch, _) = fresh(), CONTESTANTS[OURS](digits, batch_size)()
-    np.testing.assert_array_equal(epoch(), our_epoch())
     return fresh
 
 
-def pytorch(compiled: bool, digits: Digits, batch_size: int) -> Fresh:
+def pytorch(compiled: bool, digits: Digits, batch_size: int, training: dict) -> Fresh:
     """A Sequential, cross_entropy and torch.optim.SGD; torch.compile for forward and backward."""
     import torch
 
@@ -255,10 +131,17 @@ def pytorch(compiled: bool, digits: Digits, batch_size: int) -> Fresh:
         for fan_in, fan_out in pairwise(SIZES):
             layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
         for layer in layers[0::2]:
-            torch.nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")  # He, as for ours
+            torch.nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
             torch.nn.init.zeros_(layer.bias)
         model = torch.nn.Sequential(*layers[:-1])
-        optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+        lr, decay = training["learning_rate"], training.get("weight_decay", 0.0)
+        groups = [
+            {"params": [layer.weight for layer in layers[0::2]], "weight_decay": decay},
+            {"params": [layer.bias for layer in layers[0::2]]},  # not decayed
+        ]
+        optimizer = torch.optim.SGD(
+            groups, lr, training.get("momentum", 0), nesterov=training.get("nesterov", False)
+        )
         forward = torch.compile(model) if compiled else model
 
         def epoch() -> None:
@@ -274,41 +157,61 @@ def pytorch(compiled: bool, digits: Digits, batch_size: int) -> Fresh:
     return fresh
 
 
-def sklearn(digits: Digits, batch_size: int) -> Fresh:
-    """MLPClassifier, stopped after one pass."""
+def sklearn(digits: Digits, batch_size: int, training: dict) -> Fresh:
+    """MLPClassifier.partial_fit, which is one pass in batches.
+
+    Its weights and biases are replaced by those of everybody else. It divides its penalty by the
+    batch size, so alpha is the weight decay times that.
+    """
+    import numpy as np
     from sklearn.neural_network import MLPClassifier
 
     def fresh() -> tuple[Callable, Callable]:
         model = MLPClassifier(
             tuple(SIZES[1:-1]),
             solver="sgd",
-            momentum=0,
-            nesterovs_momentum=False,
-            alpha=0,
+            momentum=training.get("momentum", 0),
+            nesterovs_momentum=training.get("nesterov", False),
+            alpha=training.get("weight_decay", 0.0) * batch_size,
             batch_size=batch_size,
-            learning_rate_init=LEARNING_RATE,
-            max_iter=1,
-            shuffle=True,
+            learning_rate_init=training["learning_rate"],
             random_state=0,
         )
-        return lambda: model.fit(digits.x, digits.labels), lambda: model.predict(digits.x_test)
+        first = digits.x[:batch_size], digits.labels[:batch_size]
+        model.partial_fit(*first, classes=np.arange(10))
+        for w, b, he in zip(model.coefs_, model.intercepts_, he_uniform(), strict=True):
+            w[...], b[...] = he, 0
+        for velocity in model._optimizer.velocities:
+            velocity[...] = 0
+
+        def epoch() -> None:
+            model.partial_fit(digits.x, digits.labels)
+
+        return epoch, lambda: model.predict(digits.x_test)
 
     return fresh
 
 
-def jax(whole_epoch: bool, digits: Digits, batch_size: int) -> Fresh:
+def he_uniform() -> list:
+    """First weights, as float32."""
+    import numpy as np
+
+    from src.initializers import INITIALIZERS
+
+    rng = np.random.default_rng(0)
+    return [INITIALIZERS["he_uniform"](rng, *s).astype(np.float32) for s in pairwise(SIZES)]
+
+
+def jax(whole_epoch: bool, digits: Digits, batch_size: int, training: dict) -> Fresh:
     """A jitted SGD step, called for every batch, or with lax.scan over all of them in one call."""
     import jax
     import jax.numpy as jnp
     import numpy as np
 
     jax.config.update("jax_platforms", "cpu")
-    x, labels, x_test = (
-        jnp.asarray(digits.x),
-        jnp.asarray(digits.labels),
-        jnp.asarray(digits.x_test),
-    )
-    full = len(digits.x) // batch_size
+    x, labels, x_test = map(jnp.asarray, (digits.x, digits.labels, digits.x_test))
+    full, rate = len(digits.x) // batch_size, training["learning_rate"]
+    mu, decay = training.get("momentum", 0.0), training.get("weight_decay", 0.0)
 
     def forward(parameters: list, a: jax.Array) -> jax.Array:
         for w, b in parameters[:-1]:
@@ -320,48 +223,47 @@ def jax(whole_epoch: bool, digits: Digits, batch_size: int) -> Fresh:
         log_p = jax.nn.log_softmax(forward(parameters, a))
         return -jnp.take_along_axis(log_p, y[:, None], axis=1).mean()
 
-    def step(parameters: list, x: jax.Array, labels: jax.Array, rows: jax.Array) -> list:
+    def step(state: tuple, x: jax.Array, labels: jax.Array, rows: jax.Array) -> tuple:
+        parameters, velocity = state
         gradient = jax.grad(mean_loss)(parameters, x[rows], labels[rows])
-        return jax.tree.map(lambda p, g: p - LEARNING_RATE * g, parameters, gradient)
+        if not mu:
+            return jax.tree.map(lambda p, g: p - rate * g, parameters, gradient), velocity
+        gradient = [(dw + decay * w, db) for (dw, db), (w, _) in zip(gradient, parameters)]
+        velocity = jax.tree.map(lambda v, g: mu * v - rate * g, velocity, gradient)
+        ahead = jax.tree.map(lambda p, v, g: p + mu * v - rate * g, parameters, velocity, gradient)
+        return ahead, velocity
 
-    def scan(parameters: list, x: jax.Array, labels: jax.Array, rows: jax.Array) -> list:
-        return jax.lax.scan(lambda p, r: (step(p, x, labels, r), None), parameters, rows)[0]
+    def scan(state: tuple, x: jax.Array, labels: jax.Array, rows: jax.Array) -> tuple:
+        return jax.lax.scan(lambda s, r: (step(s, x, labels, r), None), state, rows)[0]
 
     jitted_step, jitted_scan = jax.jit(step, donate_argnums=0), jax.jit(scan, donate_argnums=0)
 
     def fresh() -> tuple[Callable, Callable]:
         rng = np.random.default_rng(0)
-        parameters = []
-        for fan_in, fan_out in pairwise(SIZES):
-            limit = np.sqrt(6 / fan_in)
-            w = rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32)
-            parameters.append((jnp.asarray(w), jnp.zeros(fan_out, jnp.float32)))
+        parameters = [(jnp.asarray(w), jnp.zeros(w.shape[1], jnp.float32)) for w in he_uniform()]
+        state = parameters, jax.tree.map(jnp.zeros_like, parameters) if mu else ()
 
         def epoch() -> None:
-            nonlocal parameters
+            nonlocal state
             order = rng.permutation(len(digits.x)).astype(np.int32)
             rows, ragged = order[: full * batch_size].reshape(full, -1), order[full * batch_size :]
             if whole_epoch:
-                parameters = jitted_scan(parameters, x, labels, rows)
+                state = jitted_scan(state, x, labels, rows)
             else:
                 for batch in rows:
-                    parameters = jitted_step(parameters, x, labels, batch)
+                    state = jitted_step(state, x, labels, batch)
             if len(ragged):
-                parameters = jitted_step(parameters, x, labels, ragged)
-            jax.block_until_ready(parameters)
+                state = jitted_step(state, x, labels, ragged)
+            jax.block_until_ready(state)
 
-        return epoch, lambda: np.asarray(forward(parameters, x_test).argmax(axis=1))
+        return epoch, lambda: np.asarray(forward(state[0], x_test).argmax(axis=1))
 
     return fresh
 
 
-CONTESTANTS: dict[str, Callable[[Digits, int], Fresh]] = {
-    FLOOR: partial(floor, False),
-    STREAM: partial(floor, True),
-    OURS: partial(ours, "plain", {"learning_rate": LEARNING_RATE}),
-    TUNED: tuned,
-    MOMENTUM: partial(ours, "plain", {"momentum": 0.9, "nesterov": True, "learning_rate": 0.03}),
-    BEST: partial(ours, "best", {}),
+CONTESTANTS: dict[str, Callable[[Digits, int, dict], Fresh]] = {
+    FLOOR: floor,
+    OURS: partial(ours, "plain"),
     TORCH: partial(pytorch, False),
     COMPILED: partial(pytorch, True),
     SKLEARN: sklearn,
@@ -370,44 +272,52 @@ CONTESTANTS: dict[str, Callable[[Digits, int], Fresh]] = {
 }
 
 
-def measure(digits: Digits, batch_size: int, repeats: int, skipped: set[str]) -> Iterator[dict]:
-    """One row a contestant. Every one warms up with an untimed epoch, which also compiles."""
-    ready: dict[str, Fresh] = {}
-    for name, contestant in CONTESTANTS.items():
-        if name in skipped:
+def line_up(digits: Digits, batch_size: int, skipped: set[str]) -> dict[tuple[str, str], Fresh]:
+    """Who takes part: {(training, contestant): fresh}. Each warms up, which also compiles."""
+    entries = [(kind, *one) for kind in TRAINING for one in CONTESTANTS.items()]
+    entries.append(("recipe best", BEST, partial(ours, "best")))
+    ready = {}
+    for kind, name, contestant in entries:
+        if name in skipped or (kind, name) == (MOMENTUM, FLOOR):
             continue
         try:
-            fresh = contestant(digits, batch_size)
-            epoch, _ = fresh()
-            epoch()
-            ready[name] = fresh
+            ready[kind, name] = contestant(digits, batch_size, TRAINING.get(kind, {}))
+            ready[kind, name]()[0]()
         except Exception as error:  # a peer that is missing or broken must not stop the others
-            if name in (FLOOR, STREAM, OURS, TUNED, MOMENTUM, BEST):
+            if name in (FLOOR, OURS, BEST):
                 raise
+            del ready[kind, name]
             skipped.add(name)
             first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
             print(f"  {name}: skipped ({first_line[:100]})", flush=True)
-    seconds: dict[str, list[float]] = {name: [] for name in ready}
-    accuracy = {}
+    return ready
+
+
+def measure(digits: Digits, batch_size: int, repeats: int, skipped: set[str]) -> Iterator[dict]:
+    """One row for each contestant and training."""
+    ready = line_up(digits, batch_size, skipped)
+    seconds: dict[tuple[str, str], list[float]] = {name: [] for name in ready}
+    accuracy = dict.fromkeys(ready, "")
     for _ in range(repeats):
         for name, fresh in ready.items():
             epoch, predict = fresh()
             start = time.perf_counter()
-            epoch()
-            seconds[name].append(time.perf_counter() - start)
+            told = epoch()
+            seconds[name].append(told or time.perf_counter() - start)
             answers = predict()
-            accuracy[name] = None if answers is None else (answers == digits.test_labels).mean()
-    for name, times in seconds.items():
+            if answers is not None:
+                accuracy[name] = f"{(answers == digits.test_labels).mean():.4f}"
+    for (training, name), times in seconds.items():
+        mine = seconds[training if training in TRAINING else PLAIN, OURS]
         yield {
             "batch_size": batch_size,
+            "training": training,
             "contestant": name,
             "median_seconds": round(median(times), 6),
             "min_seconds": round(min(times), 6),
             "max_seconds": round(max(times), 6),
-            "images_per_second": round(len(digits.images) / median(times)),
-            "floor_over_it": round(median(seconds[FLOOR]) / median(times), 4),
-            "it_over_ours": round(median(times) / median(seconds[OURS]), 4),
-            "test_accuracy": "" if accuracy[name] is None else round(float(accuracy[name]), 4),
+            "it_over_ours": round(median(b / a for a, b in zip(mine, times)), 4),
+            "test_accuracy": accuracy[training, name],
             "repeats": repeats,
         }
 
@@ -416,18 +326,15 @@ def child(threads: int, batch_sizes: list[int], repeats: int, output: Path) -> N
     """All measurements with one thread setting, in this process."""
     if threads == 1:
         stay_on_one_core()
-    warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")
     digits, skipped, rows = Digits(), set(), []
     for batch_size in batch_sizes:
         print(f"batch size {batch_size}, {threads} thread{'s' * (threads > 1)}", flush=True)
         for row in measure(digits, batch_size, repeats, skipped):
             rows.append({"threads": threads, **row})
-            accuracy = row["test_accuracy"]
             print(
-                f"  {row['contestant']:22s} {row['median_seconds']:7.3f} s "
-                f"({row['min_seconds']:.3f} to {row['max_seconds']:.3f})   "
-                f"floor / it {row['floor_over_it']:.2f}   it / ours {row['it_over_ours']:.2f}   "
-                f"{'' if accuracy == '' else f'test accuracy {accuracy:.2%}'}",
+                f"  {row['training']:22s} {row['contestant']:20s} {row['median_seconds']:7.3f} s "
+                f"({row['min_seconds']:.3f} to {row['max_seconds']:.3f})   it / ours "
+                f"{row['it_over_ours']:.2f}   test accuracy {row['test_accuracy']}",
                 flush=True,
             )
     output.write_text(json.dumps(rows), encoding="utf-8")
@@ -437,25 +344,28 @@ def environment() -> Iterator[dict]:
     """What the figures were measured on."""
     from importlib.metadata import PackageNotFoundError, version
 
-    yield {"what": "processor", "value": processor()}
-    yield {"what": "cores", "value": cores()}
-    yield {"what": "Python", "value": sys.version.split()[0]}
+    first = {"processor": processor(), "cores": cores(), "Python": sys.version.split()[0]}
+    yield from ({"what": what, "value": value} for what, value in first.items())
     for name in ("numpy", "torch", "scikit-learn", "jax"):
         try:
             yield {"what": name, "value": version(name)}
         except PackageNotFoundError:
             yield {"what": name, "value": "not installed"}
+    yield {"what": "date", "value": time.strftime("%Y-%m-%d")}
 
 
 def plot(folder: Path) -> None:
-    """One group of bars for each batch size, one thread: the floor's time over each one's time."""
-    from src.figures.style import drawing
+    """One group of bars for each batch size, one thread, plain SGD: each one's time over ours."""
+    from matplotlib.figure import Figure
 
-    rows = [row for row in read_rows(folder / "training_speed.csv") if row["threads"] == "1"]
+    rows = [
+        row
+        for row in read_rows(folder / "training_speed.csv")
+        if (row["threads"], row["training"]) == ("1", PLAIN)
+    ]
     colours = {
-        OURS: "#0072B2",
-        TUNED: "#7FB8D9",
         JAX_SCAN: "#E69F00",
+        OURS: "#0072B2",
         JAX_STEP: "#F5D48A",
         TORCH: "#D55E00",
         COMPILED: "#F0A884",
@@ -463,37 +373,24 @@ def plot(folder: Path) -> None:
     }
     names = [name for name in colours if any(row["contestant"] == name for row in rows)]
     sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
-    path = folder / "training_speed.png"
-    title = "One epoch of 784-128-64-10 on one core: higher is faster"
-    with drawing(path, (9, 4.4), title, layout="constrained") as figure:
-        axes = figure.subplots()
-        width = 0.86 / len(names)
-        for number, name in enumerate(names):
-            found = {row["batch_size"]: row for row in rows if row["contestant"] == name}
-            places = [
-                group + (number - (len(names) - 1) / 2) * width for group in range(len(sizes))
-            ]
-            heights = [float(found[size]["floor_over_it"]) for size in sizes]
-            axes.bar(places, heights, 0.92 * width, color=colours[name], label=name)
-            for place, height in zip(places, heights):
-                axes.annotate(
-                    f"{height:.2f}",
-                    (place, height),
-                    (0, 2),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=8,
-                    fontweight="bold" if name == OURS else "normal",
-                    bbox={"boxstyle": "square,pad=0.05", "fc": "white", "ec": "none"},
-                )
-        axes.axhline(1, color="black", lw=1, ls="--", zorder=0.9)
-        axes.text(len(sizes) - 0.5, 1.015, "matrix products only", ha="right", fontsize=9)
-        axes.set_xticks(range(len(sizes)), [f"batch size {size}" for size in sizes])
-        axes.set(ylim=(0, 1.12), xlim=(-0.5, len(sizes) - 0.5), ylabel="speed, 1 = bare products")
-        axes.grid(False, axis="x")
-        axes.tick_params(axis="x", length=0)
-        figure.legend(loc="outside lower center", ncols=4, fontsize=9, columnspacing=1.2)
-    print(f"saved {path}")
+    figure = Figure((9, 4.4), layout="constrained")
+    axes = figure.subplots()
+    width = 0.86 / len(names)
+    for number, name in enumerate(names):
+        found = {row["batch_size"]: row for row in rows if row["contestant"] == name}
+        places = [group + (number - (len(names) - 1) / 2) * width for group in range(len(sizes))]
+        heights = [float(found[size]["it_over_ours"]) for size in sizes]
+        bars = axes.bar(places, heights, 0.92 * width, color=colours[name], label=name)
+        white = {"boxstyle": "square,pad=0.05", "fc": "white", "ec": "none"}
+        axes.bar_label(bars, fmt="%.2f", fontsize=8, padding=3, bbox=white)
+    axes.axhline(1, color="black", lw=1, ls="--", zorder=0.9)
+    axes.set_xticks(range(len(sizes)), [f"batch size {size}" for size in sizes])
+    axes.set(xlim=(-0.5, len(sizes) - 0.5), ylabel="time of an epoch, ours = 1")
+    axes.set_title("One epoch of 784-128-64-10 with plain SGD on one core: lower is faster")
+    axes.tick_params(axis="x", length=0)
+    figure.legend(loc="outside lower center", ncols=6, fontsize=9, columnspacing=1.2)
+    figure.savefig(folder / "training_speed.png", dpi=150)
+    print(f"saved {folder / 'training_speed.png'}")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -501,7 +398,7 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", help="default: 32 64 128 256")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=BATCH_SIZES)
     parser.add_argument("--threads", type=int, nargs="+", help="default: 1, then all cores")
     parser.add_argument("--quick", action="store_true", help="a look, not a measurement")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -511,13 +408,13 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    repeats, batch_sizes = arguments.repeats, arguments.batch_sizes or BATCH_SIZES
+    repeats, batch_sizes = arguments.repeats, arguments.batch_sizes
     threads = arguments.threads or sorted({1, cores()})
     if arguments.child:
         child(threads[0], batch_sizes, repeats, arguments.child)
         return
     if arguments.quick:
-        repeats, batch_sizes, threads = 1, arguments.batch_sizes or [64, 256], [1]
+        repeats, batch_sizes, threads = 1, [64, 256], [1]
     rows = []
     for count in threads:  # every setting in a process of its own: libraries read it when they load
         with tempfile.TemporaryDirectory() as folder:
