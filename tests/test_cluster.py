@@ -20,7 +20,7 @@ import pytest
 from src.common import code
 from src.common.errors import InputError
 from src.runs.cluster import PREFIX, run_on_cluster
-from src.runs.pool import TaskFailed, pack
+from src.runs.pool import pack
 from tests.conftest import ROOT
 
 distributed = pytest.importorskip("distributed", reason="pip install -r requirements-dask.txt")
@@ -161,7 +161,7 @@ def test_two_of_eight_workers_are_unfit_and_two_more_come_late(
         if not found:
             empty_cluster.add_worker(PYTHONPATH=str(other))
             empty_cluster.add_worker()
-        assert not isinstance(result, TaskFailed), result
+        assert not isinstance(result, str), result
         found[key], parent, _ = result
         parents.add(parent)
     assert found == {str(n): n for n in range(150)}
@@ -204,12 +204,12 @@ def test_four_workers_killed_in_one_sweep(cluster: Cluster) -> None:
     found = {}
     for key, result in run(cluster.address, naps(24, 0.5)):
         found[key] = result
-        if not isinstance(result, TaskFailed) and len(killed) < 4 and result[1] not in killed:
+        if not isinstance(result, str) and len(killed) < 4 and result[1] not in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(result[1], signal.SIGKILL)
             killed.add(result[1])
     assert set(found) == {str(n) for n in range(24)}
-    values = {k: v[0] for k, v in found.items() if not isinstance(v, TaskFailed)}
+    values = {k: v[0] for k, v in found.items() if not isinstance(v, str)}
     assert len(values) >= 22 and len(killed) == 4, [str(v) for v in found.values()]
     assert values == {key: int(key) for key in values}
 
@@ -269,7 +269,7 @@ def test_the_port_of_another_server(answer: bytes | None) -> None:
                         connection.close()
 
         threading.Thread(target=serve, daemon=True).start()
-        with pytest.raises(InputError, match="no Dask scheduler answers there"):
+        with pytest.raises(InputError, match="no Dask scheduler answers"):
             list(run(f"127.0.0.1:{server.getsockname()[1]}", naps(2, 0)))
         assert accepted
         for connection in accepted:

@@ -12,7 +12,6 @@ from src.digits.data import Data
 from src.runs import folder, sweep
 from src.runs.config import Config
 from src.runs.history import Run
-from src.runs.pool import TaskFailed
 from src.runs.sweep import Wanted, in_good_order
 
 CONFIGS = {str(size): Config(hidden=(size,), epochs=1) for size in (4, 8, 16)}
@@ -146,4 +145,3 @@ def test_the_cheapest_run_comes_first_and_then_the_longest() -> None:
 def test_results_do_not_keep_networks(finished: tuple[Path, dict]) -> None:
     """Those of a thousand runs would not fit into the memory."""
     assert all(run.network is None and run.layers == [] for run in finished[1].values())
-    assert not isinstance(finished[1]["4"], TaskFailed)

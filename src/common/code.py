@@ -20,7 +20,6 @@ src/runs/cluster.py src/runs/compare.py src/runs/folder.py src/runs/messages.py 
 src/runs/questions.py src/runs/recipes.py src/runs/report.py src/runs/statistics.py
 src/runs/sweep.py"""
 ANNOTATIONS_COUNT = (b"ClassVar", b"InitVar", b"annotations__", b"type_hints", b"singledispatch")
-HARMLESS = {"dict", "float", "grid", "int", "len", "list", "range", "start", "tuple", "zip"}
 
 
 class Sources:
@@ -87,66 +86,63 @@ def sources() -> dict[str, bytes]:
 
 
 def code_key(texts: dict[str, bytes]) -> str:
-    """One key of all code that may reach a number; comments, docstrings and annotations do not.
-
-    Nor does what a config holds anyway: VALUES in train.py, and the questions of experiments.py.
-    """
+    """One key of all code that may reach a number."""
     digest = hashlib.sha256()
     for file, text in sorted(texts.items()):
         unhashed = file.startswith(tuple(UNHASHED.split()))
-        if unhashed or (file == "experiments.py" and not adds_code(texts)):
-            continue
-        body = [each for each in statements(text) if file != "train.py" or not is_values(each)]
-        typed = any(word in text for word in ANNOTATIONS_COUNT)
-        digest.update(f"{file}: {outline(body, typed)}\n".encode())
+        if not unhashed and (file != "experiments.py" or adds_code(texts)):
+            digest.update(f"{file}: {outline(file, text)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def statements(text: bytes) -> list:
-    """The syntax trees of a source; one that is half saved stands for itself."""
-    try:
-        return ast.parse(text).body
-    except (SyntaxError, ValueError):
-        return [text]
+def outline(file: str, text: bytes) -> str:
+    """What a source does: its syntax without comments, docstrings and annotations.
+
+    Annotations stay where the code may read them. The VALUES of train.py are in each config anyway.
+    """
+    tree, typed = parse(text), any(word in text for word in ANNOTATIONS_COUNT)
+    for node in map(vars, ast.walk(tree)):
+        if not typed:
+            node |= dict.fromkeys(node.keys() & {"annotation", "returns"})
+        if isinstance(node.get("body"), list):
+            node["body"] = [each for each in node["body"] if not is_docstring(each)]
+    if file == "train.py":
+        tree.body = [each for each in tree.body if not ast.unparse(each).startswith("VALUES = {")]
+    return ast.dump(tree)
 
 
-def outline(node: Any, typed: bool) -> str:
-    """A syntax tree as text; annotations only where the code may read them."""
-    if isinstance(node, list):
-        parts = [each for each in node if not is_docstring(each)]
-        return f"[{','.join(outline(each, typed) for each in parts)}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = [name for name in node._fields if typed or name not in ("annotation", "returns")]
-    return f"{type(node).__name__}({','.join(outline(getattr(node, n, 0), typed) for n in fields)})"
-
-
-def is_docstring(node: Any) -> bool:
+def is_docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def is_values(node: Any) -> bool:
-    return isinstance(node, ast.Assign) and [ast.unparse(n) for n in node.targets] == ["VALUES"]
+def parse(text: bytes) -> ast.Module:
+    """The syntax tree of a source; one that is half saved stands for itself."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ast.Module([ast.Assert(ast.Constant(text))], [])
 
 
 def adds_code(texts: dict[str, bytes]) -> bool:
-    """Whether experiments.py does more than to import, to define and to give names to values.
+    """Whether experiments.py does more than to import, to define functions and to name values.
 
-    ACTIVATIONS["swish"] = swish, say, may reach a number: workers have to import it then.
+    ACTIVATIONS["swish"] = swish, say, may reach a number: workers have to import it then. What is
+    not surely harmless counts.
     """
+    ours = {name.split("/")[0].removesuffix(".py") for name in texts} - {"src", "train"}
 
-    def only_asks(node: Any) -> bool:
+    def only_asks(node: ast.stmt) -> bool:
         match node:
-            case ast.FunctionDef(decorator_list=[]) | ast.ClassDef(decorator_list=[]):
+            case ast.FunctionDef(decorator_list=[]):
                 return True
             case ast.If(test=ast.Compare(left=ast.Name("__name__"))):
                 return True
             case ast.Import() | ast.ImportFrom():  # of nothing that the user has added
-                names = [getattr(node, "module", alias.name) for alias in node.names]
-                return not any(f"{name}.py" in texts for name in names if name != "train")
+                names = [getattr(node, "module", alias.name) or "" for alias in node.names]
+                return ours.isdisjoint(name.split(".")[0] for name in names)
             case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()) | ast.Expr():
-                calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
-                return all(isinstance(call, ast.Name) and call.id in HARMLESS for call in calls)
+                calls = {ast.unparse(x.func) for x in ast.walk(node) if isinstance(x, ast.Call)}
+                return calls <= {"grid", "list", "range", "start"}
         return False
 
-    return not all(only_asks(each) for each in statements(texts.get("experiments.py", b"")))
+    return not all(map(only_asks, parse(texts.get("experiments.py", b"")).body))

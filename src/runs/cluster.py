@@ -6,7 +6,6 @@ tasks. There a task runs as on this machine, in a process of its own with one BL
 """
 
 import asyncio
-import collections
 import contextlib
 import functools
 import logging
@@ -19,18 +18,16 @@ import zlib
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from src.common.errors import InputError
 from src.runs import pool
-from src.runs.pool import TaskFailed, Workers, result_of
+from src.runs.pool import Workers, result_of
 from src.runs.worker import reason
 
 WAIT_SECONDS = 7  # for an answer, and for a worker when there is none
 POLL_SECONDS = 0.5
 PREFIX = "numpy-mnist-sweep-"  # of the plugins' names: nobody else's begin so
-VERSIONS = f"Python {sys.version_info[0]}.{sys.version_info[1]} and NumPy {np.__version__}"
 
 
 def run_on_cluster(
@@ -40,48 +37,58 @@ def run_on_cluster(
 
     Raises InputError if there is no scheduler or no fit worker, or none any more.
     """
-    events: queue.SimpleQueue[tuple] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    waiting, running, unfit = list(reversed(tasks)), dict[str, Any](), set[str]()
+
+    def hear(event: tuple) -> None:  # in a thread of Dask's
+        who, why_unfit = event[1]
+        if not why_unfit:
+            on_step(who)
+        elif who not in unfit:
+            unfit.add(who)
+            tqdm.write(f"the Dask worker {who} gets no runs: {why_unfit}", file=sys.stderr)
+
     with connected(scheduler) as client:
         name = PREFIX + client.id  # two sweeps may share a cluster
-        waiting, futures, unfit, slots = collections.deque(tasks), dict[str, Any](), set[str](), 0
-        looked, seen = 0.0, time.monotonic()
+        client.subscribe_topic(name, hear)
+        run, seen = prepare(client, name, program), time.monotonic()
         try:
-            with in_one_line(scheduler):
-                client.subscribe_topic(name, lambda event: events.put(event[1]))
-                run = prepare(client, name, program)
-            while waiting or futures:
-                if (now := time.monotonic()) > looked + POLL_SECONDS:
-                    with in_one_line(scheduler):
-                        fit = {
-                            each: n for each, n in client.nthreads().items() if each not in unfit
-                        }
-                        looked, slots = now, 2 * sum(fit.values())
-                        seen = now if fit else seen
-                        if now - seen > WAIT_SECONDS:
-                            raise ValueError("no fit workers are connected; start some")
-                while waiting and len(futures) < slots:  # few, or each death would count for all
-                    key = waiting.popleft()
+            while waiting or running:
+                fit = [n for worker, n in client.nthreads().items() if worker not in unfit]
+                seen = time.monotonic() if fit else seen
+                if time.monotonic() > seen + WAIT_SECONDS:
+                    raise InputError("no fit workers are connected; start some")
+                while waiting and len(running) < 2 * sum(fit):  # few: each death counts for all
+                    key = waiting.pop()
                     more = {"key": f"{name}-{key}", "resources": {name: 1}, "pure": False}
-                    futures[key] = client.submit(run, key, tasks[key], **more)
-                    futures[key].add_done_callback(functools.partial(fetch, key, events))
-                try:
-                    what, key, value = events.get(timeout=POLL_SECONDS)
-                except queue.Empty:
-                    continue
-                if what == "step":
-                    on_step(key)
-                elif what == "result":
-                    del futures[key]
-                    yield key, value
-                elif what == "gone":
-                    raise InputError("the Dask scheduler is gone; start it and its workers again")
-                elif key not in unfit:
-                    unfit.add(key)
-                    tqdm.write(f"the Dask worker {key} gets no runs: {value}", file=sys.stderr)
+                    future = client.submit(run, key, tasks[key], **more)
+                    running[future.key] = key, future
+                    future.add_done_callback(done.put)
+                with contextlib.suppress(queue.Empty):
+                    future = done.get(timeout=POLL_SECONDS)
+                    answer = answer_in(future)
+                    if answer is None:  # it died with its worker, and is computed again
+                        future.add_done_callback(done.put)
+                        continue
+                    key, _ = running.pop(future.key)
+                    yield key, result_of(answer)
         finally:
             if client.status == "running":
                 with contextlib.suppress(Exception):
                     client.unregister_worker_plugin(name)
+
+
+def answer_in(future: Any) -> bytes | str | None:
+    """The answer of the worker, or why there is none, or None if it has to be waited for again."""
+    if future.cancelled():
+        raise InputError("the Dask scheduler is gone; start it and its workers again")
+    try:
+        return future.result(timeout=WAIT_SECONDS)
+    except asyncio.TimeoutError:
+        return None
+    except Exception as error:
+        killed = type(error).__name__ == "KilledWorker"
+        return "its workers were killed again and again" if killed else reason(error)
 
 
 def prepare(client: Any, name: str, program: tuple) -> Callable:
@@ -91,22 +98,26 @@ def prepare(client: Any, name: str, program: tuple) -> Callable:
 
     packed = zlib.compress(pickle.dumps(program, protocol=5), 1)
 
+    def versions() -> str:
+        import numpy
+
+        return f"Python {sys.version_info[0]}.{sys.version_info[1]} and NumPy {numpy.__version__}"
+
+    wanted = versions()
+
     class Trainer(WorkerPlugin):  # in a function, so that Dask sends it by value
         def setup(self, worker: Any) -> Any:  # if it failed, each task that comes here would fail
             try:
-                import numpy
-
-                here = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
-                here += f" and NumPy {numpy.__version__}"
+                here = versions()
             except Exception as error:
                 here = f"no NumPy ({error!r})"
-            if here == VERSIONS:
+            if here == wanted:
                 return self.offer(worker)
-            why = f"it has {here}, but the sweep was started with {VERSIONS}"
-            worker.log_event(name, ("unfit", worker.address, why))
+            why = f"it has {here}, but the sweep was started with {wanted}"
+            worker.log_event(name, (worker.address, why))
 
         async def offer(self, worker: Any) -> None:
-            self.workers = Workers(packed)
+            self.workers = Workers(pickle.loads(zlib.decompress(packed)))
             await worker.set_resources(**{name: worker.state.nthreads})
             if worker.status == Status.running:  # so that tasks that found nobody are told
                 worker.status = Status.paused
@@ -116,9 +127,9 @@ def prepare(client: Any, name: str, program: tuple) -> Callable:
             if hasattr(self, "workers"):
                 self.workers.close()
 
-    def run(key: str, task: bytes) -> tuple:
+    def run(key: str, task: bytes) -> bytes | str:
         worker: Any = get_worker()
-        step = functools.partial(worker.log_event, name, ("step", key, None))
+        step = functools.partial(worker.log_event, name, (key, ""))
         return worker.plugins[name].workers.run(task, step)
 
     def left_over(dask_scheduler: Any) -> list[str]:
@@ -133,26 +144,9 @@ def prepare(client: Any, name: str, program: tuple) -> Callable:
     return run
 
 
-def fetch(key: str, events: queue.SimpleQueue, future: Any) -> None:
-    """In a thread of Dask's: fetch what has come of a task."""
-    value: Any
-    try:
-        value = result_of(*future.result(timeout=WAIT_SECONDS))
-    except asyncio.TimeoutError:  # it died with its worker, and is computed again
-        future.add_done_callback(functools.partial(fetch, key, events))
-        return
-    except Exception as error:
-        if future.cancelled():
-            events.put(("gone", key, None))
-            return
-        killed = type(error).__name__ == "KilledWorker"
-        value = TaskFailed("its workers were killed again and again" if killed else reason(error))
-    events.put(("result", key, value))
-
-
 @contextlib.contextmanager
 def connected(scheduler: str) -> Iterator[Any]:
-    """A client of the Dask scheduler at this address. Raises InputError if there is none."""
+    """A client of the Dask scheduler at this address. What Dask raises becomes an InputError."""
     try:
         from distributed import Client, rpc
     except ImportError:
@@ -166,28 +160,15 @@ def connected(scheduler: str) -> Iterator[Any]:
         async with rpc(scheduler) as server:
             return (await server.identity())["type"]
 
-    with in_one_line(scheduler):
+    try:
         # asked first, because Client waits for ever for a server that says nothing
         kind = asyncio.run(asyncio.wait_for(kind_of_server(), WAIT_SECONDS))
         if kind != "Scheduler":
-            raise ValueError(f"a {kind.lower()} is there; give the scheduler's address")
-        client = Client(scheduler, timeout=WAIT_SECONDS, set_as_default=False)
-    with client:
-        yield client
-
-
-@contextlib.contextmanager
-def in_one_line(scheduler: str) -> Iterator[None]:
-    """Turn whatever Dask raises into an InputError."""
-    try:
-        yield
-    except InputError:
-        raise
+            raise InputError(f"a {kind.lower()} is there; give the scheduler's address")
+        with Client(scheduler, timeout=WAIT_SECONDS, set_as_default=False) as client:
+            yield client
+    except InputError as error:
+        raise InputError(f"--scheduler {scheduler}: {error}") from None
     except Exception as error:
-        if isinstance(error, (asyncio.TimeoutError, MemoryError, EOFError)) or (
-            type(error).__name__ == "CommClosedError"
-        ):  # MemoryError: another server's answer was read as the length of Dask's
-            why = "no Dask scheduler answers there"
-        else:
-            why = str(error) if isinstance(error, (OSError, ValueError)) else reason(error)
-        raise InputError(f"--scheduler {scheduler}: {why}") from None
+        why = str(error) or type(error).__name__
+        raise InputError(f"--scheduler {scheduler}: no Dask scheduler answers ({why})") from error

@@ -38,10 +38,7 @@ try:
 except OSError:  # stderr is closed
     os.dup2(nothing, 1)
 try:
-    program = pickle.load(inbox)
-    if isinstance(program, bytes):
-        program = pickle.loads(__import__("zlib").decompress(program))
-    root, texts, *program = program
+    root, texts, *program = pickle.load(inbox)
 except Exception:  # our parent is gone
     os._exit(1)
 code = dict(__name__="code", __file__=root + "/src/common/code.py")
@@ -53,19 +50,15 @@ serve(sources, *program, inbox, outbox)
 """
 
 
-class TaskFailed(Exception):
-    """Why a task has no result, in one line."""
-
-
 class Workers:
-    """The worker processes of one program. Each call of `run` has one for itself."""
+    """The worker processes of one program, started as they are needed. Any thread may ask."""
 
-    def __init__(self, program: tuple | bytes) -> None:
-        self.program, self.closed = program, False
+    def __init__(self, program: tuple) -> None:
+        self.program, self.closed, self.lock = program, False, threading.Lock()
         self.started, self.idle = list[Any](), list[Any]()
 
-    def run(self, task: bytes, on_step: Callable[[], None]) -> tuple[str, Any]:
-        """What a worker answers to a task, for result_of; if it dies, another is asked once."""
+    def run(self, task: bytes, on_step: Callable[[], None]) -> bytes | str:
+        """The result, pickled, or why there is none; if a worker dies, another is asked once."""
         for _ in range(2):
             try:
                 worker = self.idle.pop()
@@ -74,37 +67,41 @@ class Workers:
             try:
                 pickle.dump(task, worker.stdin)
                 worker.stdin.flush()
-                while (answer := pickle.load(worker.stdout))[0] == "step":
+                while (answer := pickle.load(worker.stdout)) is None:
                     on_step()
                 self.idle.append(worker)
                 return answer
             except (OSError, EOFError, pickle.UnpicklingError):  # what a broken pipe leads to
                 status = end(worker)
-        return "failed", f"its worker died twice (exit status {status})"
+        return f"its worker died twice (exit status {status})"
 
     def start(self) -> Any:
         path = [each for each in sys.path if each and Path(each).resolve() != ROOT]
         if hasattr(signal, "pthread_sigmask"):  # inherited: Ctrl-C is for us, who end the worker
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        worker: Any = subprocess.Popen(
-            [sys.executable, "-c", WORKER.format(path=path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | dict.fromkeys(BLAS, "1"),  # whatever is set outside
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C either
-        )
-        self.started.append(worker)
-        if self.closed:
-            worker.kill()
+        with self.lock:  # none is started after the end
+            if self.closed:
+                raise RuntimeError("the workers have been ended")
+            worker: Any = subprocess.Popen(
+                [sys.executable, "-c", WORKER.format(path=path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=os.environ | dict.fromkeys(BLAS, "1"),  # whatever is set outside
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # no Ctrl-C
+            )
+            self.started.append(worker)
         with contextlib.suppress(OSError):  # it died: whoever asks it will see
             pickle.dump(self.program, worker.stdin, protocol=5)
         return worker
 
     def close(self) -> None:
         """End all workers, whatever they do."""
-        self.closed = True
-        for worker in list(self.started):
+        with self.lock:
+            self.closed = True
+        for worker in self.started:
             worker.kill()
+        for worker in self.started:
+            end(worker)
 
 
 def end(worker: Any) -> int:
@@ -121,44 +118,32 @@ def run_tasks(
 ) -> Generator[tuple[str, Any]]:
     """Run each of the pickled tasks of a program (see `pack`); yield (key, result) as they finish.
 
-    The steps of a task reach on_step(key), in some thread. A task that raises yields a TaskFailed
-    in place of its result, and so does one whose worker dies under it twice; the others go on.
+    The steps of a task reach on_step(key), in some thread. A str in place of a result says why
+    there is none: the task has raised, or its worker died twice. The other tasks go on.
     """
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-    workers = Workers(program)
+    workers, waiting = Workers(program), iter(tasks)
 
     def attend() -> None:  # in a thread for each worker
         try:
-            while not workers.closed:
-                key = waiting.get_nowait()
+            for key in waiting:
                 done.put((key, workers.run(tasks[key], functools.partial(on_step, key))))
-        except queue.Empty:
-            pass
         except Exception as error:
             done.put(("", error))
 
-    for key in tasks:
-        waiting.put(key)
-    threads = [threading.Thread(target=attend, daemon=True) for _ in range(min(jobs, len(tasks)))]
     try:
-        for thread in threads:
-            thread.start()
+        for _ in range(min(jobs, len(tasks))):
+            threading.Thread(target=attend, daemon=True).start()
         left = len(tasks)
         while left:
             with contextlib.suppress(queue.Empty):
                 key, answer = done.get(timeout=0.25)  # or Windows would not hear a Ctrl-C
-                if not key:
+                if isinstance(answer, Exception):
                     raise answer
                 left -= 1
-                yield key, result_of(*answer)
+                yield key, result_of(answer)
     finally:
         workers.close()
-        for thread in threads:
-            if thread.ident:
-                thread.join()
-        for worker in workers.started:
-            end(worker)
 
 
 def pack(texts: dict[str, bytes], function: str, data: Any) -> tuple:
@@ -171,12 +156,12 @@ def pack(texts: dict[str, bytes], function: str, data: Any) -> tuple:
     return str(ROOT), texts, function, content, arrays
 
 
-def result_of(what: str, value: Any) -> Any:
-    """The result of a task, or TaskFailed."""
+def result_of(answer: bytes | str) -> Any:
+    """The result in an answer of Workers.run, or why there is none, as a str."""
     try:
-        return TaskFailed(value) if what == "failed" else pickle.loads(value)
+        return answer if isinstance(answer, str) else pickle.loads(answer)
     except Exception as error:
-        return TaskFailed(f"its result cannot be read: {error!r}")
+        return f"its result cannot be read: {error!r}"
 
 
 def jobs_possible() -> int:

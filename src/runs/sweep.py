@@ -19,7 +19,7 @@ from src.runs.config import Config
 from src.runs.folder import as_json, identity, read_run, run_name, write_run
 from src.runs.history import Run
 from src.runs.messages import hint, outcome, warnings_about
-from src.runs.pool import TaskFailed, jobs_possible, pack, run_tasks
+from src.runs.pool import jobs_possible, pack, run_tasks
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def sweep(
         with contextlib.closing(train_all(missing, data, jobs, scheduler)) as results:
             for name, result in results:
                 decided_by, wanting = runs[name]
-                if not isinstance(result, TaskFailed):
+                if not isinstance(result, str):
                     write_run(folder / name, result, decided_by)
                     finished += 1
                 said = told(wanting[0], result)
@@ -95,7 +95,7 @@ def finished_before(folder: Path, decided_by: dict) -> Run | str | None:
 def train_all(
     missing: dict[str, Wanted], data: Data, jobs: int | None, scheduler: str | None
 ) -> Generator[tuple[str, Any]]:
-    """Train these runs, on the cores of this machine or on a Dask cluster: Run or TaskFailed."""
+    """Train these runs, on the cores of this machine or on a Dask cluster."""
     if not missing:
         return
     if not any(each.score_test for each in missing.values()):
@@ -143,12 +143,11 @@ def in_good_order(missing: dict[str, Wanted]) -> list[str]:
 def told(wanted: Wanted, result: Any) -> Run | str:
     """Print a line about a run that has ended. Returns the run, or why it failed."""
     label = f"{wanted.label}, seed {wanted.config.seed}"
-    if isinstance(result, TaskFailed):
-        reason = str(result)
-        if reason.endswith("no longer finite"):
-            reason += f"; {hint(wanted.config)}"
-        tqdm.write(f"{label}: failed: {reason}", file=sys.stderr)
-        return reason
+    if isinstance(result, str):
+        if result.endswith("no longer finite"):
+            result += f"; {hint(wanted.config)}"
+        tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
+        return result
     tqdm.write(f"{label}: {outcome(result.metrics)}")
     last = result.history[-1]
     layers = [layer for layer in result.layers if layer["epoch"] == last["epoch"]]

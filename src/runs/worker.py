@@ -4,7 +4,6 @@ So nothing that a run leaves in a module, in a cache or in the global random num
 next run, and its result does not depend on how many workers there are.
 """
 
-import functools
 import gc
 import os
 import pickle
@@ -22,9 +21,12 @@ import numpy as np
 def serve(
     sources: Any, function: str, content: bytes, arrays: list, inbox: BinaryIO, outbox: BinaryIO
 ) -> None:
-    """Answer each task from inbox with what function(step, data, *task) returns; never returns."""
+    """Answer each task from inbox: None for each of its steps, then its result, pickled.
 
-    def tell(*answer: Any) -> None:
+    That is what function(step, data, *task) returns, or a str: why it has not. Never returns.
+    """
+
+    def tell(answer: bytes | str | None) -> None:
         try:
             pickle.dump(answer, outbox)
             outbox.flush()
@@ -38,22 +40,23 @@ def serve(
         finally:  # our parent is gone
             os._exit(1)
 
+    def answer_to(task: bytes, step: Callable[[], None]) -> bytes | str:
+        try:
+            data = pickle.loads(content, buffers=shared)
+            return pickle.dumps(pkgutil.resolve_name(function)(step, data, *pickle.loads(task)))
+        except BaseException as error:  # SystemExit too
+            return reason(error)
+
     shared = [memoryview(each).toreadonly() for each in arrays]
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=listen, daemon=True).start()
     gc.freeze()  # what stays, such as NumPy
     while True:
-        task, result = tasks.get(), None
+        task = tasks.get()
         sources.install()
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
-        try:
-            call = functools.partial(pkgutil.resolve_name(function), lambda: tell("step", None))
-            result = call(pickle.loads(content, buffers=shared), *pickle.loads(task))
-            tell("result", pickle.dumps(result))
-        except BaseException as error:  # SystemExit too
-            tell("failed", reason(error))
-        del result
+        tell(answer_to(task, lambda: tell(None)))
         gc.collect()
 
 
