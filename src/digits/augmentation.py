@@ -62,9 +62,9 @@ def elastic_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
 
 
 def affine_elastic_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
-    """An affine map of this strength and an elastic one of half of it, displacements added."""
+    """An affine map and an elastic one, their displacements added."""
     rows, columns = affine_map(rng, strength)
-    more_rows, more_columns = elastic_map(rng, strength / 2)
+    more_rows, more_columns = elastic_map(rng, strength)
     return rows + more_rows - ROWS, columns + more_columns - COLUMNS
 
 
