@@ -105,8 +105,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self.start = 0.0
-        self.history: list[dict] = []
+        self.start, self.history = 0.0, []
 
     def begin(self, config: Any, data: Any) -> tuple:
         from src.digits.preprocessing import PREPROCESSING
@@ -121,9 +120,6 @@ class Clock:
 
     def enough(self) -> bool:
         return False
-
-    def interrupt(self) -> None:
-        raise KeyboardInterrupt
 
 
 def processor() -> str:

@@ -30,9 +30,8 @@ def batches(
     """One epoch: every row once, in a new random order, the last batch smaller if need be.
 
     images: (N, ...), pixels 0-255; labels: (N,). Yields x (B, D) in [0, 1] and labels (B,), without
-    the first pixels where they are blank in all of x. `transform` (augmentation) takes and returns
-    an x of several batches, because it works on groups of images, which should not end up in one
-    batch; a thread calls it, while the batches before are in use.
+    the first pixels where they are blank in all of x. `transform` (augmentation) makes new x of
+    several batches at once; a thread calls it, while the batches before are in use.
     """
     images = images.reshape(len(images), math.prod(images.shape[1:]))  # one image a row
     order = rng.permutation(len(images))
@@ -58,10 +57,7 @@ def ahead(items: Iterator) -> Iterator:
 
 
 def ink_order(images: np.ndarray) -> np.ndarray:
-    """The pixels (D,) of images (N, ...), those that are blank in most images first.
-
-    Blank pixels need no arithmetic: in this order, many are at the beginning, for batches to omit.
-    """
+    """The pixels (D,) of images (N, ...), those blank in most images first, for batches to omit."""
     parts = np.array_split(images, 100)  # not all at once, for memory's sake
     inked = sum(np.count_nonzero(part, axis=0) for part in parts)
     return np.argsort(inked, axis=None, kind="stable")
@@ -86,8 +82,7 @@ def sorted_rows(network: NeuralNetwork, order: np.ndarray) -> Iterator[None]:
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int = 10) -> np.ndarray:
     """Counts (classes, classes): row = true digit, column = answer. Both arguments (N,)."""
-    counts = np.bincount(labels * classes + predictions, minlength=classes**2)
-    return counts.reshape(classes, classes)
+    return np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, -1)
 
 
 def evaluate(
