@@ -26,17 +26,18 @@ def main() -> None:
     import train
     from src.activations import softmax
     from src.digits.data import load_data
-    from src.runs.history import prepare
+    from src.runs.history import Recorder
     from src.runs.recipes import recipe
     from src.utils import scale
 
     config, data = recipe("best"), load_data(arguments.data)
     if arguments.epochs:
         config = config.with_(epochs=arguments.epochs)
-    _, (images, labels) = prepare(config, data)
     probabilities = []
     for seed in range(arguments.seeds):
-        network, history = train.train(config.with_(seed=seed), data)
+        record = Recorder()
+        network, history = train.train(config.with_(seed=seed), data, record)
+        images, labels = record.validation
         print(f"seed {seed}: {history[-1]['validation_accuracy']:.2%}", flush=True)
         probabilities.append(softmax(network.forward(scale(images))[0]))
     rows = []

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from common import EMBEDDED, RESULTS, Clock, ask_child, run_child, write_rows
+from common import EMBEDDED, RESULTS, ask_child, run_child, stopwatch, write_rows
 
 # train.py as it is, stopped after its first training step
 UNTIL_FIRST_STEP = """
@@ -74,15 +74,12 @@ def time_readers(path: str, repeats: int) -> dict:
 
 def bare_epochs(path: str, repeats: int) -> dict:
     """Seconds of the training loop alone of what train.py does: no evaluation, nothing saved."""
-    import numpy as np
-
     import train
-    from src.digits.data import EMBEDDED, Data, load_data
+    from src.digits.data import EMBEDDED, load_data
     from src.runs.config import Config
 
-    data, clock = load_data(EMBEDDED), Clock()
-    part = Data("90 %", data.images[:54_000], data.labels[:54_000], *[np.empty(0)] * 2)
-    train.train(Config().with_(epochs=repeats), part, clock)
+    clock = stopwatch()
+    train.train(Config().with_(epochs=repeats), load_data(EMBEDDED), clock)
     return {"seconds": sum(clock.seconds)}
 
 

@@ -27,11 +27,11 @@ from typing import Any
 from common import (
     RESULTS,
     ROOT,
-    Clock,
     cores,
     processor,
     read_rows,
     stay_on_one_core,
+    stopwatch,
     thread_environment,
     write_rows,
 )
@@ -104,10 +104,11 @@ def ours(recipe_name: str, digits: Digits, batch_size: int, training: dict) -> F
     from src.utils import scale
 
     config = recipe(recipe_name).with_(epochs=1, batch_size=batch_size, **training)
+    config = config.with_(validation_fraction=0)
     test_images = PREPROCESSING[config.preprocessing](digits.data.test_images)
 
     def fresh() -> tuple[Callable, Callable]:
-        clock = Clock()
+        clock = stopwatch()
 
         def epoch() -> float:
             train.train(config, digits.data, clock)
