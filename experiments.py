@@ -49,7 +49,7 @@ EXPERIMENTS: dict[str, dict] = {
     "hidden_layers": {"question": "Which hidden layers?", "configurations": grid(hidden=HIDDEN)},
     "learning_rates": {
         "question": "How large may the steps be?",
-        "failures": "expected",  # that some rates are too large is part of the answer
+        "may_fail": True,  # that some rates are too large is part of the answer
         "configurations": grid(learning_rate=[0.001, 0.01, 0.03, 0.1, 0.3, 1, 3]),
     },
     "batch_sizes": {
@@ -66,14 +66,13 @@ EXPERIMENTS: dict[str, dict] = {
     },
     "initializers": {
         "question": "Why He initialisation? Ten hidden layers of 32 units",
-        "answer": "signal",  # besides the ranking; a grid of two gets a heat map instead of it
-        "failures": "expected",
+        "may_fail": True,
         "baseline": {"hidden": [32] * 10, "learning_rate": 0.03},
         "configurations": grid(initializer=list(INITIALIZERS)),
     },
     "pixels": {
         "question": "Do pixels have to be scaled from 0-255 to 0-1?",
-        "failures": "expected",
+        "may_fail": True,
         "configurations": {
             "scaled, lr 0.1": {},
             "raw, lr 0.1": {"preprocessing": "raw"},
@@ -145,7 +144,7 @@ from typing import Any
 from src.common.errors import InputError
 from src.common.files import locked
 from src.common.script import ArgumentParser, run_script, whole_number
-from src.digits.data import ROOT, Data, load_data
+from src.digits.data import ROOT, load_data
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -170,76 +169,72 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     from src.runs.compare import compare_runs
-    from src.runs.questions import check_entry, configurations, folder_for
+    from src.runs.questions import checked_entry, configurations, folder_for
     from src.runs.report import Results, answer
     from src.runs.sweep import Wanted, sweep
     from train import VALUES
 
     arguments = parse_arguments()
     root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
+    shown = EXPERIMENTS if arguments.list else names
+    entries = {name: checked_entry(name, EXPERIMENTS) for name in shown}
     if arguments.list:
         print(f"{'experiment':15} runs  question")
-        for name, entry in EXPERIMENTS.items():
-            check_entry(f"experiment {name!r}", entry)
+        for name, entry in entries.items():
             runs = len(entry["configurations"]) * arguments.seeds
             print(f"{name:15} {runs:4}  {entry['question']}")
         return 0
     if arguments.compare:
+        if arguments.experiments:
+            raise InputError(f"--compare A B trains nothing: leave out {arguments.experiments[0]}")
         compared = compare_runs(root, *arguments.compare)
         publish([compared], arguments)
-        print("\n" + (compared.folder / "summary.txt").read_text(encoding="utf-8"))
-        print(f"figures and tables: {compared.folder}")
+        print(answer(compared, VALUES, arguments.data, root))
         return 0
 
     # What is asked for: a run for each configuration and seed.
     if arguments.name and len(names) > 1:
         raise InputError("--name is for one experiment at a time")
+    data = load_data(arguments.data)
+    about = f"{data.source}, {len(data.images):,} images"
     asked, wanted = {}, []
     for name in names:
         configs = configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
         folder = folder_for(root, arguments.name or name)
-        asked[name] = Results(configs, EXPERIMENTS[name], folder)
-        score_test = EXPERIMENTS[name].get("score_test", False)
+        asked[name] = Results(configs, entries[name], folder, about)
         for label, seeds in configs.items():
+            score_test = entries[name]["score_test"]
             wanted += [Wanted(name, label, config, score_test) for config in seeds]
-    data = load_data(arguments.data)
-    for results in asked.values():
-        results.data = f"{data.source}, {len(data.images):,} images"
-    print(f"data: {data.source}, {len(data.images):,} images")
+    print(f"data: {about}")
 
     # Each is trained once. Meanwhile tables and figures show what there is: nothing at first, since
     # what stands there answers for other data, other code or other epochs.
     busy = f"{root}: another sweep is writing there; wait for it, or give --results another folder"
     with locked(root / ".lock", busy):
-        publish(asked.values(), arguments, data)
+        publish(asked.values(), arguments)
         options = arguments.jobs, arguments.scheduler, arguments.fresh
         runs, look = sweep(wanted, data, root / "runs", *options), time.monotonic() + 10
         for each, outcome in runs:
             asked[each.experiment].add(each.label, each.config.seed, outcome)
             if time.monotonic() > look:
-                took = publish(asked.values(), arguments, data)
+                took = publish(asked.values(), arguments)
                 look = time.monotonic() + max(10, 49 * took)  # for at most 2% of the time
-        publish(asked.values(), arguments, data)
+        publish(asked.values(), arguments)
 
-    failed = False
     for results in asked.values():
         print(answer(results, VALUES, arguments.data, root))
-        failed |= bool(results.reasons()) and results.entry.get("failures") != "expected"
-    return int(failed)
+    return int(any(each.reasons() and not each.entry["may_fail"] for each in asked.values()))
 
 
-def publish(every: Iterable[Any], arguments: argparse.Namespace, data: Data | None = None) -> float:
+def publish(every: Iterable[Any], arguments: argparse.Namespace) -> float:
     """Tables and figures of these Results so far. Returns how long that took, in seconds."""
     from src.figures.experiment import draw_experiment  # here: matplotlib takes long to import
-    from src.runs.diagnostics import signal_at_start
     from src.runs.report import write_tables
 
     began = time.monotonic()
-    for each in every:
-        write_tables(each)
-        signal = data and each.entry["answer"] == "signal" and signal_at_start(each.configs, data)
-        more = arguments.format, arguments.all_figures, signal or None
-        draw_experiment(each.folder, each.entry, each, each.verdict, *more)
+    for results in every:
+        write_tables(results)
+        draw_experiment(results, arguments.format, arguments.all_figures)
     return time.monotonic() - began
 
 

@@ -38,7 +38,6 @@ PICTURES = {  # file in docs/figures: file in results
     "hidden_layers.png": "hidden_layers/comparison.png",
     "techniques.png": "techniques/answer.png",
     "initializers.png": "initializers/comparison.png",
-    "initializers_signal.png": "initializers/signal.png",
     "learning_rates.png": "learning_rates/comparison.png",
     "pixels.png": "pixels/comparison.png",
     "rate_and_batch.png": "rate_and_batch/answer.png",

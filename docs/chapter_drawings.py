@@ -1,6 +1,6 @@
-"""Draw figures of docs/how-it-works.md: the data, steps on a parabola, overfitting, distortions.
+"""Draw figures of docs/how-it-works.md: data, first weights, step sizes, overfitting, distortions.
 
-python docs/chapter_drawings.py     # docs/figures/mnist, step_sizes, overfitting, augmentation
+python docs/chapter_drawings.py     # docs/figures/mnist, initializers_signal, step_sizes, ...
 """
 
 import sys
@@ -16,7 +16,10 @@ from src.digits.augmentation import augment
 from src.digits.data import EMBEDDED, Data, load_data
 from src.digits.preprocessing import PREPROCESSING
 from src.figures import style
+from src.initializers import INITIALIZERS
+from src.model import NeuralNetwork
 from src.runs.config import Config
+from src.runs.diagnostics import layer_statistics
 from src.utils import scale
 from train import train
 
@@ -33,6 +36,30 @@ def draw_mnist(data: Data) -> None:
         style.draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=255)
         axes.set_yticks([31 * digit + 13.5 for digit in range(10)], range(10))
         axes.tick_params(length=0)
+
+
+def draw_signal(data: Data) -> None:
+    """How large sums and gradients are in each of eleven layers before training."""
+    panels = {"activation_std": "spread of the sums z", "gradient_std": "spread of the gradients"}
+    title = "Ten hidden layers of 32 units, before training"
+    foot = "×: how much larger the spread of z is from one layer to the next"
+    with style.drawing(FIGURES / "initializers_signal.png", (9, 4.4), title, foot) as figure:
+        for left, (name, what) in zip((0.75, 4.0), panels.items()):
+            axes, every = style.place(figure, left, 0.85, 2.5, 2.95), []
+            for initializer, look in style.looks(INITIALIZERS).items():
+                network = NeuralNetwork([784, *[32] * 10, 10], initializer=initializer)
+                layers = layer_statistics(network, data.images[:1000], data.labels[:1000])
+                spread = np.array([layer[name] for layer in layers])
+                factor = f"× {(spread[-1] / spread[0]) ** 0.1:.2g}" if spread.all() else "all 0"
+                drawn = np.where(spread > 0, spread, np.nan)
+                axes.plot(
+                    range(1, 12), drawn, marker="o", ms=4, label=f"{initializer}: {factor}", **look
+                )
+                every.append(spread)
+            style.log_axis(axes.yaxis, every)
+            style.whole_axis(axes, 1, 11, "layer")
+            axes.set_title(what)
+        style.legend(figure, 6.75, 3.8)
 
 
 def draw_step_sizes() -> None:
@@ -108,6 +135,7 @@ def draw_augmentation(data: Data) -> None:
 if __name__ == "__main__":
     mnist = load_data(EMBEDDED)
     draw_mnist(mnist)
+    draw_signal(mnist)
     draw_step_sizes()
     draw_overfitting(mnist)
     draw_augmentation(mnist)

@@ -23,17 +23,15 @@ experiments.EXPERIMENTS = {
     },
     "expected": {
         "question": "How wild?",
-        "failures": "expected",
+        "may_fail": True,
         "configurations": {"wild": {"learning_rate": 1000, "activation": "leaky_relu"}},
     },
     "grid": {
         "question": "Which pair?",
-        "answer": "grid",
         "configurations": grid(hidden=[[4], [8]], batch_size=[16, 32]),
     },
-    "signal": {
-        "question": "Which signal?",
-        "answer": "signal",
+    "zeros": {
+        "question": "Which first weights?",
         "configurations": grid(initializer=["he_uniform", "zeros"]),
     },
     "tested": {

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -38,42 +39,41 @@ def make_history(epochs: int = 3, best: float = 0.98, seed: int = 0, **changes) 
     return rows
 
 
-def make_results(accuracies: dict[str, list[float]], differs: tuple = (), **failed) -> tuple:
-    """Results of these accuracies, label -> one for each seed, and a verdict with noise 0.002.
-
-    With `differs`, the labels are the values of these hyperparameters.
-    """
+def make_results(folder: Path, accuracies: dict[str, list[float]], **failed) -> SimpleNamespace:
+    """Results of these accuracies, label -> one for each seed, and a verdict with noise 0.002."""
     configs, runs = {}, {}
     for place, (label, values) in enumerate(accuracies.items()):
-        config = SimpleNamespace(hidden=(64,), **dict(zip(differs, label.split())))
+        config = SimpleNamespace(hidden=(64,))
         configs[label] = [config] * max(2, len(values))
         sizes = {"measured_training_images": 500, "parameters": 1000 * (place + 1)}
-        layers = [{"epoch": e, "activation_std": 2.0, "gradient_std": 0.1} for e in (0, 0, 1, 1)]
         runs[label] = [
             SimpleNamespace(
                 config=config,
                 history=make_history(3, value, seed),
-                layers=layers,
                 metrics=sizes | {"last_validation_accuracy": value, "seconds": 2.0 + place},
             )
             for seed, value in enumerate(values)
         ]
     measured = {label: dict(enumerate(values)) for label, values in accuracies.items() if values}
     means = {label: np.mean(values) for label, values in accuracies.items() if values}
-    results = SimpleNamespace(
+    verdict = None
+    if means:
+        best = max(means, key=lambda label: means[label])
+        behind = {label: means[best] - mean for label, mean in means.items()}
+        noise = {label: NAN if label == best else 0.002 for label in means}
+        verdict = SimpleNamespace(best=best, behind=behind, noise=noise)
+    return SimpleNamespace(
+        entry={"question": "Which?"},
+        folder=folder,
         configs=configs,
         runs=runs,
         reasons=lambda: failed,
-        measured=lambda: ("last_validation_accuracy", measured),
-        differs=list(differs),
-        ordered=False,
+        measure="last_validation_accuracy",
+        values=measured,
+        verdict=verdict,
+        is_grid=False,
+        is_ordered=False,
     )
-    if not means:
-        return results, None
-    best = max(means, key=lambda label: means[label])
-    behind = {label: means[best] - mean for label, mean in means.items()}
-    noise = {label: NAN if label == best else 0.002 for label in means}
-    return results, SimpleNamespace(best=best, behind=behind, noise=noise)
 
 
 def all_texts(figure: Figure) -> list[str]:
@@ -105,9 +105,8 @@ def figures(monkeypatch):
     return saved
 
 
-def draw(folder: Path, accuracies: dict, answer: str = "ranking", **more) -> None:
-    results, verdict = make_results(accuracies)
-    draw_experiment(folder, {"question": "Q?", "answer": answer}, results, verdict, **more)
+def draw(folder: Path, accuracies: dict, **more) -> None:
+    draw_experiment(make_results(folder, accuracies), **more)
 
 
 # ------------------------------------------------------------------------- scales and looks
@@ -116,7 +115,7 @@ def draw(folder: Path, accuracies: dict, answer: str = "ranking", **more) -> Non
 def test_twenty_four_labels_have_a_look_each_and_a_label_keeps_it():
     names = [f"configuration {number}" for number in range(24)]
     looks = style.looks(names)
-    assert len(set(looks.values())) == 24
+    assert len({tuple(look.values()) for look in looks.values()}) == 24
     assert style.looks(names[:5]) == {name: looks[name] for name in names[:5]}
 
 
@@ -144,7 +143,9 @@ def test_colours_stay_apart_with_deuteranopia():
 def test_ordered_values_grow_evenly_lighter():
     looks = style.looks("abcdefg", ordered=True)
     weights = [0.2126, 0.7152, 0.0722]
-    shades = [weights @ np.array(matplotlib.colors.to_rgb(look[0])) for look in looks.values()]
+    shades = [
+        weights @ np.array(matplotlib.colors.to_rgb(look["color"])) for look in looks.values()
+    ]
     steps = np.diff(shades)
     assert steps.min() > 0.04
     assert steps.max() < 4 * steps.min()
@@ -288,10 +289,8 @@ def test_several_seeds_become_their_mean_and_a_band_and_the_figure_says_so(tmp_p
 
 
 def test_an_experiment_has_a_comparison_an_answer_and_curves(tmp_path, figures):
-    results, verdict = make_results(
-        {"128-64": [0.97, 0.98], "a/b $": [0.9], "none": []}, none="died"
-    )
-    draw_experiment(tmp_path, {"question": "Which?"}, results, verdict)
+    accuracies = {"128-64": [0.97, 0.98], "a/b $": [0.9], "none": []}
+    draw_experiment(make_results(tmp_path, accuracies, none="died"))
     names = {"comparison.png", "answer.png", "curves_128-64.png", "curves_a_b__.png"}
     assert {path.name for path in tmp_path.glob("*.png")} == names
     assert [text.split("  ")[-1] for text in legend_of(figures[0])] == [
@@ -364,23 +363,12 @@ def test_of_many_configurations_the_best_twenty_are_named(tmp_path, figures):
     assert len(list(tmp_path.glob("curves_*.png"))) == 24
 
 
-def test_the_signal_of_networks_and_of_one_that_has_none(tmp_path, figures):
-    def rows(first: float, factor: float) -> list[dict]:
-        spreads = [first * factor**layer for layer in range(11)]
-        return [{"activation_std": spread, "gradient_std": spread} for spread in spreads]
-
-    signal = {"he": rows(1, 1), "xavier": rows(1, 0.7), "zeros": rows(0, 1)}
-    draw(tmp_path, {"he": [0.9], "xavier": [0.8]}, "signal", signal=signal)
-    assert legend_of(figures[-1]) == ["he: × 1", "xavier: × 0.7", "zeros: all 0"]
-    draw(tmp_path, {"he": [0.9], "xavier": [0.8]}, "signal")  # from the runs
-    assert legend_of(figures[-1]) == ["he: × 1", "xavier: × 1"]
-    assert len(figures[-1].axes[0].lines[0].get_xdata()) == 2
-
-
 def test_a_grid_says_what_each_cell_reached_and_frames_the_best(tmp_path, figures):
-    cells = {"0.1 32": [0.95, 0.951], "0.1 64": [0.98, 0.982], "1 32": [0.1], "1 64": []}
-    results, verdict = make_results(cells, ("rate", "batch_size"), **{"1 64": "diverged"})
-    draw_experiment(tmp_path, {"question": "Q?", "answer": "grid"}, results, verdict)
+    cells = {"1 64": [], "0.1 32": [0.95, 0.951], "0.1 64": [0.98, 0.982], "1 32": [0.1]}
+    results = make_results(tmp_path, cells, **{"1 64": "diverged"})
+    varied = {"rate": [1.0, 0.1, 0.1, 1.0], "batch_size": [64, 32, 64, 32]}  # sorted in the figure
+    results.varied, results.is_grid = pd.DataFrame(varied, index=list(cells)), True
+    draw_experiment(results)
     axes = figures[-1].axes[0]
     found = {text.get_position(): text.get_text() for text in axes.texts}
     assert found == {
@@ -392,6 +380,7 @@ def test_a_grid_says_what_each_cell_reached_and_frames_the_best(tmp_path, figure
     (frame,) = axes.patches
     assert frame.get_center() == pytest.approx((1, 0), abs=0.02)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["32", "64"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0.1", "1.0"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("rate", "batch size")
     means = axes.images[0].get_array()
     assert means[0, 1] == pytest.approx(1.9) and means.mask[1, 1]

@@ -59,6 +59,19 @@ def test_a_run_that_failed_or_learned_nothing_is_drawn_and_says_so(digits, tmp_p
     assert legend_of(figures[0])[-1] == "epoch 1: not finite"
 
 
+def test_a_network_that_overflows_is_drawn_without_a_warning(digits, tmp_path, figures):
+    """As with a learning rate of 3: warnings are errors in this file."""
+    run = make_run(layers=make_layers(2, 1, activation_std=np.inf, gradient_ratio=0.0))
+    run.network.parameters[...] *= 1e25
+    inside.draw_run(tmp_path, run, digits)
+
+
+def test_curves_of_one_epoch_are_dots(tmp_path, figures):
+    inside.plot_layers(tmp_path / "layers.png", "title", make_layers(3, 0), "relu", 700)
+    for axes in figures[0].axes:
+        assert {line.get_marker() for line in axes.lines} == {"o"}
+
+
 @pytest.mark.parametrize(("scored", "kind"), [(True, "test"), (False, "training")])
 def test_without_validation_images_others_are_looked_at_by_name(digits, tmp_path, scored, kind):
     run = make_run()

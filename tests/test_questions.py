@@ -7,14 +7,13 @@ import pytest
 import experiments
 from src.common.errors import InputError
 from src.runs.config import Config
-from src.runs.questions import answer_to, configurations, folder_for, grid, is_ordered, what_differs
+from src.runs.questions import checked_entry, configurations, folder_for, grid
 from src.runs.recipes import recipe
 
 TABLE = {
     "rates": {"question": "?", "configurations": grid(learning_rate=[0.1, 0.2, 0.3])},
     "both": {
         "question": "?",
-        "answer": "grid",
         "configurations": grid(learning_rate=[0.1, 0.2], hidden=[[], [8, 4]]),
     },
     "own": {
@@ -57,7 +56,6 @@ def test_a_grid_makes_all_combinations() -> None:
         "lr 0.2, hidden none",
         "lr 0.2, hidden 8-4",
     ]
-    assert what_differs(both) == ["hidden", "learning_rate"]
     assert list(grid(activation=["relu", "tanh"])) == ["relu", "tanh"]
     assert len(grid(learning_rate=[0.1234567, 0.1234568])) == 2
     three = grid(activation=["relu", "tanh"], learning_rate=[0.03], batch_size=[32, 64])
@@ -66,24 +64,9 @@ def test_a_grid_makes_all_combinations() -> None:
     assert list(grid(hidden=[None])) == ["hidden None"]
 
 
-def test_a_whole_grid_of_two_gets_a_heat_map_without_being_told() -> None:
-    both = grid(learning_rate=[0.1, 0.2], hidden=[[], [8, 4]])
-    for configs, figure in (
-        (both, "grid"),
-        (grid(learning_rate=[0.1, 0.2], hidden=[[]], batch_size=[8, 16]), "grid"),
-        (grid(learning_rate=[0.1, 0.2], hidden=[[], [8]], batch_size=[8, 16]), "ranking"),
-        (grid(learning_rate=[0.1, 0.2]), "ranking"),
-        (dict(list(both.items())[:3]), "ranking"),  # not all combinations
-    ):
-        entry = {"question": "?", "configurations": configs}
-        assert answer_to(entry, found("x", {"x": entry})) == figure
-        assert answer_to(entry | {"answer": "signal"}, found("x", {"x": entry})) == "signal"
-
-
-def test_a_rising_series_of_one_number_is_ordered() -> None:
-    assert is_ordered(found("rates"))
-    assert not is_ordered(found("both"))
-    assert not is_ordered(found("own"))
+def test_what_a_row_leaves_out_is_filled_in() -> None:
+    row = checked_entry("rates", TABLE)
+    assert (row["may_fail"], row["score_test"], row["baseline"]) == (False, False, {})
 
 
 def entry(**changes: object) -> dict:
@@ -96,7 +79,7 @@ def entry(**changes: object) -> dict:
         ({"configurations": {"a": {}}}, "needs a question"),
         (entry(configuratoins={}), "'configuratoins' is not one of question, configurations"),
         (entry(configurations={}), "needs a question, and configurations"),
-        (entry(configurations=[1]), "needs a question, and configurations"),
+        (entry(configurations=[1]), r"configurations has to be a dict, not \[1\]"),
         (entry(configurations={"a": 3}), "configuration 'a': give a dict of changes"),
         (entry(configurations={"a": {"recipe": "bset"}}), "'a': there is no recipe 'bset'"),
         (entry(configurations={"a": {"recipe": ["best"]}}), "'a': there is no recipe"),
@@ -104,12 +87,9 @@ def entry(**changes: object) -> dict:
         (entry(configurations={"a": {3: 1}}), "'a': there is no hyperparameter '3'"),
         (entry(configurations={"a": {"epochs": 0}}), "'a': epochs = 0"),
         (entry(baseline={"epoch": 1}), "there is no hyperparameter 'epoch'"),
-        (entry(baseline=3), "give a dict of changes, not 3"),
-        (entry(answer="cots"), "answer has to be one of ranking"),
-        (entry(answer=["grid"]), "answer has to be one of ranking"),
-        (entry(failures=True), "failures has to be"),
-        (entry(score_test="yes"), "score_test has to be"),
-        (entry(answer="grid"), "a grid needs two hyperparameters"),
+        (entry(baseline=3), "baseline has to be a dict, not 3"),
+        (entry(may_fail="yes"), "may_fail has to be a bool, not 'yes'"),
+        (entry(score_test=1), "score_test has to be a bool"),
         (entry(configurations={"a/b": {}, "a_b": {"epochs": 3}}), "the same file name"),
         (entry(configurations={"aaa": {}, "AAA": {"epochs": 3}}), "the same file name"),
         (entry(configurations={"a": {}, "b": {}}), "'a' and 'b' are the same configuration"),
@@ -122,7 +102,7 @@ def entry(**changes: object) -> dict:
         (entry(configurations={"a\nb": {}}), "has to be"),
         (entry(configurations={"a": {"seed": 2**32 - 1}}), "seed = 4294967296"),
         ([], "needs a question"),
-        (entry(question=3), "needs a question"),
+        (entry(question=3), "question has to be a str, not 3"),
     ],
 )
 def test_a_table_edited_wrongly_is_refused_before_anything_trains(

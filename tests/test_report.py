@@ -9,6 +9,7 @@ import pytest
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.history import Run
+from src.runs.questions import grid
 from src.runs.recipes import recipe
 from src.runs.report import SHOWN, Results, answer, write_tables
 from tests.conftest import ROOT
@@ -156,7 +157,25 @@ def test_the_tables_are_ready_for_pandas(grid_results: Results, tmp_path: Path) 
     assert curves.dtypes[["seed", "epoch", "batch_size"]].eq("int64").all()
     assert list(curves)[:4] == ["configuration", "batch_size", "learning_rate", "seed"]
     assert len(curves) == 3 * 3 * 2
-    assert grid_results.entry["answer"] == "grid"  # without being told
+
+
+def test_what_is_varied_decides_the_answer_and_its_colours(tmp_path: Path) -> None:
+    """All combinations of two make a heat map; a rising or falling number is a scale of colours."""
+
+    def varied(**values: list) -> tuple:
+        configs = {n: [Config().with_(**changes)] for n, changes in grid(**values).items()}
+        results = Results(configs, {}, tmp_path)
+        assert {name for name in results.varied} == {n for n in values if len(values[n]) > 1}
+        return results.is_grid, results.is_ordered
+
+    both: dict = {"learning_rate": [0.1, 0.2], "hidden": [[], [8, 4]]}
+    assert varied(**both) == varied(**both, momentum=[0.5]) == (True, False)
+    assert varied(**both, batch_size=[8, 16]) == (False, False)
+    assert varied(batch_size=[8, 16, 32]) == varied(learning_rate=[3, 2, 1]) == (False, True)
+    assert varied(batch_size=[8, 32, 16]) == varied(hidden=[[8], [16], [32]]) == (False, False)
+    some = dict(list(grid(**both).items())[:3])  # not all combinations
+    configs = {label: [Config().with_(**changes)] for label, changes in some.items()}
+    assert not Results(configs, {}, tmp_path).is_grid
 
 
 def test_processors_of_several_kinds_are_mentioned(tmp_path: Path) -> None:

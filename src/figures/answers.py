@@ -14,9 +14,8 @@ Wrong = dict[str, np.ndarray]  # label -> wrong answers of each finished run, in
 
 def wrong_answers(results: Any) -> tuple[Wrong, str]:
     """How wrong each configuration's runs are, all on the same kind of images, and on which."""
-    name, measured = results.measured()
-    kind = "validation" if "validation" in name else "test"
-    wrong = {label: style.percent_wrong(list(seeds.values())) for label, seeds in measured.items()}
+    kind = "validation" if "validation" in results.measure else "test"
+    wrong = {n: style.percent_wrong(list(seeds.values())) for n, seeds in results.values.items()}
     return wrong, f"wrong answers on {kind} images (log scale)"
 
 
@@ -27,13 +26,16 @@ def noise_of(verdict: Any, label: str) -> float:
     return 100 * float(own if np.isfinite(own) else np.median(known) if known else 0)
 
 
-def plot_ranking(path: Path, title: str, results: Any, verdict: Any, shown: list[str]) -> None:
+def plot_ranking(path: Path, results: Any, shown: list[str]) -> None:
     """What each configuration reaches (each seed a tick, the mean a dot) and what it costs.
 
     What was tried "with" the last row above and not kept is hollow.
     """
-    (wrong, what), failed = wrong_answers(results), results.reasons()
-    others = [wrong[label].mean() for label in wrong if label not in shown]
+    (wrong, what), failed, verdict = wrong_answers(results), results.reasons(), results.verdict
+    title, others = (
+        results.entry["question"],
+        [wrong[label].mean() for label in wrong if label not in shown],
+    )
     names = [style.wrapped(label) for label in shown]
     names += [f"{len(others):,} more, their means"] * bool(others)
     height, best = 0.36 * len(names) + 0.2, float(wrong[verdict.best].mean())
@@ -70,49 +72,29 @@ def plot_ranking(path: Path, title: str, results: Any, verdict: Any, shown: list
             axes.set(xlabel=cost, ylim=(len(names) - 0.5, -0.5), xticks=[], yticks=[])
 
 
-def plot_signal(path: Path, title: str, layers: dict[str, list[dict]]) -> None:
-    """How large sums and gradients are in each layer before training: label -> its layers."""
-    names = {"activation_std": "sums z", "gradient_std": "gradients of the weights"}
-    spreads = {name: [[row[name] for row in rows] for rows in layers.values()] for name in names}
-    foot = "×: how much larger the spread of z is from one layer to the next"
-    with style.drawing(path, (9, 4.4), title, foot) as figure:
-        for left, (name, what) in zip((0.75, 3.9), names.items()):
-            axes = style.place(figure, left, 0.85, 2.6, 2.95)
-            for (label, look), values in zip(style.looks(layers).items(), spreads[name]):
-                text, count = "all 0", len(values)
-                if all(values):
-                    text = f"× {(values[-1] / values[0]) ** (1 / max(1, count - 1)):.2g}"
-                line: dict = {"color": look[0], "ls": look[1], "marker": look[2], "ms": 4}
-                line |= {"label": style.wrapped(f"{label}: {text}"), "clip_on": False}
-                axes.plot(range(1, count + 1), [value or np.nan for value in values], **line)
-            style.log_axis(axes.yaxis, [np.array(v) for each in spreads.values() for v in each])
-            style.whole_axis(axes, 1, max(map(len, layers.values())), "layer")
-            axes.set_title(f"spread of the {what}")
-        style.legend(figure, 6.7, 3.8)
-
-
-def plot_grid(path: Path, title: str, results: Any, verdict: Any) -> None:
+def plot_grid(path: Path, results: Any) -> None:
     """A heat map of two hyperparameters: wrong answers, +- their standard deviation over the seeds.
 
     The best cell, and all within the noise of it, are framed; with five times the best one's wrong
     answers a cell is as dark as it gets.
     """
-    (wrong, what), failed = wrong_answers(results), results.reasons()
-    best, differs = wrong[verdict.best].mean(), results.differs
-    cells = {n: [getattr(c[0], name) for name in differs] for n, c in results.configs.items()}
-    rows, columns = (list(dict.fromkeys(cell[axis] for cell in cells.values())) for axis in (0, 1))
+    (wrong, what), failed, verdict = wrong_answers(results), results.reasons(), results.verdict
+    best, (y_name, x_name) = wrong[verdict.best].mean(), results.varied
+    rows, columns = in_order(results.varied[y_name]), in_order(results.varied[x_name])
     means = np.full((len(rows), len(columns)), np.nan)
     width, height = min(7.0, 1.1 * len(columns)), min(6.0, 0.62 * len(rows))
     foot = f"{what.split(' (')[0]}; framed: the best, and all within the noise of it"
+    title = results.entry["question"]
     with style.drawing(path, (width + 2.2, height + 1.6), title, foot) as figure:
         axes = style.place(figure, 1.05, 0.95, width, height)
-        for label, cell in cells.items():
-            y, x = rows.index(cell[0]), columns.index(cell[1])
-            text = style.wrapped(f"failed: {failed[label]}", 20) if label in failed else ""
+        for label, row, column in results.varied.itertuples():
+            y, x, text = rows.index(row), columns.index(column), ""
             if label in wrong:
                 means[y, x], values = wrong[label].mean(), wrong[label]
                 text = f"{values.mean():.2f}%"
                 text += f"\n± {values.std(ddof=1):.2f}" if len(values) > 1 else ""
+            elif label in failed:
+                text = style.wrapped(f"failed: {failed[label]}", 20)
             if means.size <= 100:  # else there is no room for numbers
                 ink = "white" if means[y, x] > 2.2 * best else "black"
                 size = 8.5 if label in wrong else 5.5
@@ -122,11 +104,16 @@ def plot_grid(path: Path, title: str, results: Any, verdict: Any) -> None:
                 axes.add_patch(frame)
         scale = LogNorm(best, 5 * best, clip=True)
         style.draw_picture(axes, means, "", cmap="viridis_r", aspect="auto", norm=scale)
-        for axis, options, name in zip((axes.yaxis, axes.xaxis), (rows, columns), differs):
-            ticks = ["-".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in options]
-            axis.set_ticks(range(len(options)), ticks)
-            axis.set_label_text(name.replace("_", " "))
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set(ylabel=y_name.replace("_", " "), xlabel=x_name.replace("_", " "))
         bar = style.place(figure, width + 1.25, 0.95, 0.15, height)
         figure.colorbar(axes.images[0], cax=bar, extend="max")
         style.log_axis(bar.yaxis, [np.array([best, 5 * best])], "%")
         bar.set(ylim=(best, 5 * best))
+
+
+def in_order(values: Any) -> list:
+    """The different values of a hyperparameter: numbers by size, others in the table's order."""
+    options = list(dict.fromkeys(values))
+    return sorted(options) if all(isinstance(each, (int, float)) for each in options) else options

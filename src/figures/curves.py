@@ -9,6 +9,8 @@ from matplotlib.collections import LineCollection
 from src.figures import style
 
 History = list[dict]  # one row for each epoch
+BAND = "line: mean of the seeds; band: from the lowest to the highest"
+TITLES = {"accuracy": "wrong answers", "loss": "loss"}
 
 
 def column(rows: History, name: str) -> np.ndarray:
@@ -31,20 +33,19 @@ def draw_seeds(
     epochs, values = over_seeds(histories, name)
     mean = values.mean(axis=0)
     text = f"{mean[-1]:.2f}%  {label}"
-    marks: dict = {"marker": "o", "ms": 4, "clip_on": False} if len(epochs) < 4 else {}
-    axes.plot(epochs, mean, color=look[0], ls=look[1], label=text, **marks)
+    axes.plot(epochs, mean, label=text, **look, **style.marks(len(epochs)))
     if len(values) > 1:
         band = values.min(axis=0), values.max(axis=0)
-        axes.fill_between(epochs, *band, alpha=0.12, lw=0, color=look[0])
+        axes.fill_between(epochs, *band, alpha=0.12, lw=0, color=look["color"])
     return mean
 
 
-def words(histories: list[History], train_images: int) -> tuple[dict[str, str], str]:
-    """What there are measurements of, the validation images first, and what the bands are."""
+def parts(history: History, train_images: int) -> dict[str, str]:
+    """What there are measurements of, the validation images first."""
     images = {"validation": "validation images", "train": f"{train_images:,} training images"}
-    if not any(np.isfinite(history[0]["validation_loss"]) for history in histories):
+    if not np.isfinite(history[0]["validation_loss"]):
         del images["validation"]
-    return images, "line: mean of the seeds; band: from the lowest to the highest"
+    return images
 
 
 def plot_curves(
@@ -54,12 +55,11 @@ def plot_curves(
 
     `end` says why a run did not reach its last epoch; the curve then ends in a cross.
     """
-    images, foot = words(histories, train_images)
-    with style.drawing(path, (9, 3.4), title, foot * (len(histories) > 1)) as figure:
+    with style.drawing(path, (9, 3.4), title, BAND * (len(histories) > 1)) as figure:
         for left, quantity in ((0.6, "accuracy"), (3.75, "loss")):
             axes, drawn = style.place(figure, left, 0.65, 2.55, 2.1), []
-            for part, name in images.items():
-                look = style.COLOURS[0], "--" if part == "train" else "-", ""
+            for part, name in parts(histories[0], train_images).items():
+                look = {"color": style.COLOURS[0], "ls": "--" if part == "train" else "-"}
                 drawn.append(draw_seeds(axes, histories, f"{part}_{quantity}", look, name))
                 if end:
                     text = style.wrapped(end) if part == "train" else ""
@@ -67,7 +67,7 @@ def plot_curves(
                     axes.plot(*at, "X", color="black", ms=9, clip_on=False, ls="", label=text)
             style.log_axis(axes.yaxis, drawn, "%" * (quantity == "accuracy"))
             style.whole_axis(axes, 0, int(histories[0][-1]["epoch"]))
-            axes.set_title("loss" if quantity == "loss" else "wrong answers")
+            axes.set_title(TITLES[quantity])
         style.legend(figure, 6.5, 2.7)
 
 
@@ -84,42 +84,33 @@ def plot_comparison(
     Those with a look are named, in its order; the others are drawn faintly, and counted.
     """
     every = [history for histories in found.values() for history in histories]
-    images, about = words(every, train_images)
-    last = max(map(len, every)) - 1
+    images, last = parts(every[0], train_images), max(map(len, every)) - 1
     first = min(1, last - 1)  # before training there is nothing to compare; the axis says so
-    found = {label: [history[first:] for history in found[label]] for label in found}
     height = max(3.35, 0.2 * len(looks))
     panels = {f"{next(iter(images))}_accuracy": (0.65, 0.85, 2.9, height)}
-    half = (height - 0.4) / 2
-    for part, up in zip(images, (0.85 + height - half, 0.85)):
-        panels[f"{part}_loss"] = 4.1, up, 2.05, half
-    with style.drawing(path, (9, height + 1.45), title, f"{about}. {foot}") as figure:
+    for part, up in zip(images, (1.05 + height / 2, 0.85)):
+        panels[f"{part}_loss"] = 4.1, up, 2.05, height / 2 - 0.2
+    with style.drawing(path, (9, height + 1.45), title, f"{BAND}. {foot}") as figure:
         for name, where in panels.items():
-            axes, (part, quantity) = style.place(figure, *where), name.split("_")
-            faint = [over_seeds(found[label], name) for label in found if label not in looks]
-            lines = [np.column_stack([epochs, values.mean(axis=0)]) for epochs, values in faint]
-            drawn = [line[:, 1] for line in lines]
+            axes, (part, quantity), drawn = style.place(figure, *where), name.split("_"), []
+            shown = {label: [history[first:] for history in found[label]] for label in found}
             for label, look in looks.items():
-                if label in found:
+                if label in shown:
                     text = style.wrapped(label, 20)
-                    drawn.append(draw_seeds(axes, found[label], name, look, text))
+                    drawn.append(draw_seeds(axes, shown.pop(label), name, look, text))
                 else:
-                    axes.plot(
-                        [],
-                        [],
-                        color=look[0],
-                        ls=look[1],
-                        label=style.wrapped(f"no result: {label}"),
-                    )
-            more = f"{len(faint):,} more" if faint else ""
-            crowd = LineCollection(lines, color="#CCCCCC", lw=0.5, label=more)
-            axes.add_collection(crowd)
+                    axes.plot([], [], label=style.wrapped(f"no result: {label}"), **look)
+            faint = [over_seeds(histories, name) for histories in shown.values()]
+            lines = [np.column_stack([epochs, values.mean(axis=0)]) for epochs, values in faint]
+            more = f"{len(lines):,} more" if lines else ""
+            axes.add_collection(LineCollection(lines, color="#CCCCCC", lw=0.5, label=more))
+            drawn += [line[:, 1] for line in lines]
             style.log_axis(axes.yaxis, drawn, "%" * (quantity == "accuracy"))
             style.whole_axis(axes, first, last)
-            axes.set_title(f"{'loss' if quantity == 'loss' else 'wrong answers'}, {images[part]}")
+            axes.set_title(f"{TITLES[quantity]}, {images[part]}")
         before = np.mean([column(history[:1], next(iter(panels))) for history in every])
         if first and np.isfinite(before):
             figure.axes[0].set_xlabel(f"epoch (before training: {before:.0f}% wrong)")
         if len(images) == 2:
-            figure.axes[1].set_xlabel("")
+            figure.axes[1].set(xlabel="", xticklabels=[])
         style.legend(figure, 6.4, 0.85 + height)

@@ -13,6 +13,7 @@ from src.model import NeuralNetwork
 from src.utils import confusion_matrix, scale
 
 
+@np.errstate(all="ignore")  # what overflows in a network that diverged is left out
 def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
     """All figures of one run, finished or not, as files in `folder`; those of an earlier run go."""
     config, metrics = run.config, run.metrics
@@ -71,9 +72,9 @@ def plot_layers(path: Path, title: str, rows: list[dict], activation: str, sampl
         "gradient_ratio": "size of the gradient\nover size of the weights",
         "dead_share": f"hidden units silent for\nall of {sample:,} images",
     }
-    foot = "spread: standard deviation over units and images"
+    foot = "spread: standard deviation over units and images; what is 0 or infinite is not drawn"
     if activation == "relu" and count > 1:
-        foot += "; silent units add nothing: a tenth is common and harmless, half is not"
+        foot += ". Silent units add nothing: a tenth is common and harmless, half is not"
     else:
         del quantities["dead_share"]
     width = 7.1 / len(quantities) - 0.6
@@ -82,8 +83,8 @@ def plot_layers(path: Path, title: str, rows: list[dict], activation: str, sampl
             axes = style.place(figure, 0.65 + panel * (width + 0.6), 0.7, width, 1.95)
             values = np.reshape([row[name] for row in rows], (-1, count)).T
             values = 100 * values[:-1] if name == "dead_share" else values
-            for (label, (ink, dashes, _)), line in zip(looks.items(), values):
-                axes.plot(epochs, line, color=ink, ls=dashes, label=label)
+            for (label, look), line in zip(looks.items(), values):
+                axes.plot(epochs, line, label=label, **look, **style.marks(len(epochs)))
             if name == "dead_share":
                 axes.set_ylim(0, min(104, max(5, 1.1 * values.max())))
                 axes.yaxis.set_major_formatter("{x:g}%")
@@ -132,7 +133,8 @@ def plot_mistakes(
         sheet = style.mosaic(images[worst].reshape(-1, 28, 28), columns, across=42, down=40)
         style.draw_picture(axes, sheet, title, cmap="gray_r", vmin=0, vmax=255)
         for place, row in enumerate(worst):
-            text = f"{labels[row]} → {answers[row]}, {confidence[row]:.1%}"
+            sure = f"{confidence[row]:.1%}".replace("nan%", "?")  # after an overflow
+            text = f"{labels[row]} → {answers[row]}, {sure}"
             at = 42 * (place % columns) + 13.5, 40 * (place // columns) + 29
             axes.text(*at, text, ha="center", va="top", size=9)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from src.common.files import replacing
@@ -14,6 +15,7 @@ from src.model import NeuralNetwork
 from src.utils import scale
 
 Networks = dict[int, NeuralNetwork]  # epoch -> the network as it was then
+ORANGE_BLUE = LinearSegmentedColormap.from_list("signs", ["#0072B2", "white", "#D55E00"])
 SIGNS = "orange: ink raises the unit's sum, blue: lowers it"
 
 
@@ -33,7 +35,7 @@ def draw_units(
     tiles = network.weights[0].T[units].reshape(-1, 28, 28)
     largest = np.abs(tiles).max(axis=(1, 2), keepdims=True)
     sheet = style.mosaic(tiles / np.where(largest > 0, largest, 1), columns)
-    style.draw_picture(axes, sheet, title, cmap=style.SIGNS, vmin=-1, vmax=1)
+    style.draw_picture(axes, sheet, title, cmap=ORANGE_BLUE, vmin=-1, vmax=1)
 
 
 def twelve_that_change(networks: Networks, images: np.ndarray) -> np.ndarray:
@@ -62,8 +64,8 @@ def draw_progress(axes: Axes, history: list[dict], epochs: list[int]) -> None:
     axes.plot(wrong, color=style.GREY, lw=1)
     axes.plot(epochs, wrong[epochs], "o", color="black", ms=5, clip_on=False, zorder=3)
     style.log_axis(axes.yaxis, [wrong], "%")
-    kind = "validation" if part == "validation" else "training"
-    style.whole_axis(axes, 0, last, f"epoch (curve: wrong answers, {kind} images)")
+    style.whole_axis(axes, 0, last)
+    axes.set_title(f"wrong answers, {part.replace('train', 'training')} images", size=8.5)
     for epoch in epochs:
         side, shift = ("right", -4) if epoch == last else ("left", 5)
         note: dict = {"ha": side, "size": 8, "textcoords": "offset points"}
@@ -92,7 +94,7 @@ def plot_learning(
             draw_answers(axes, networks[epoch], images, labels)
         for up, text in ((4.3, "first-layer units"), (2.7, "answers that change\nafter epoch 1")):
             figure.text(0.04, up / 5.5, text, rotation=90, ha="center", va="center", size=8.5)
-        draw_progress(style.place(figure, 0.75, 0.7, 8.0, 0.9), history, epochs)
+        draw_progress(style.place(figure, 0.75, 0.7, 8.0, 0.75), history, epochs)
 
 
 def animate_learning(

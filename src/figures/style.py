@@ -9,21 +9,21 @@ from typing import Any
 
 import matplotlib.style
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from src.common.files import replacing
 
 # Of many sets, one whose closest two colours are far apart for readers with deuteranopia,
-# protanopia and neither; line styles and markers tell the rest apart.
+# protanopia and neither; line styles tell the rest apart.
 COLOURS = ["#0072B2", "#D55E00", "#44AA99", "#000000", "#56B4E9", "#882255"]
-DASHES, MARKERS = ["-", "--", "-.", ":"], ["o", "s", "^", "D"]
+DASHES = ["-", "--", "-.", ":"]
 GREY = "#767676"  # as light as text may be on white
-SIGNS = LinearSegmentedColormap.from_list("signs", ["#0072B2", "white", "#D55E00"])  # of weights
 
-Look = tuple[str, str, str]  # colour, line style, marker
+Look = dict[str, Any]  # colour and line style, as axes.plot takes them
 
 
 def our_look() -> AbstractContextManager:
@@ -83,11 +83,14 @@ def looks(labels: Iterable[str], ordered: bool = False) -> dict[str, Look]:
     names = list(labels)
     inks = [COLOURS[n % len(COLOURS)] for n in range(len(names))]
     if ordered:
-        inks = [
-            to_hex(ink) for ink in matplotlib.colormaps["viridis"](np.linspace(0, 0.82, len(names)))
-        ]
+        inks = [to_hex(ink) for ink in colormaps["viridis"](np.linspace(0, 0.82, len(names)))]
     turns = [(n + n // len(COLOURS)) % len(DASHES) for n in range(len(names))]
-    return {n: (ink, DASHES[turn], MARKERS[turn]) for n, ink, turn in zip(names, inks, turns)}
+    return {n: {"color": ink, "ls": DASHES[turn]} for n, ink, turn in zip(names, inks, turns)}
+
+
+def marks(count: int) -> dict[str, Any]:
+    """Dots for a curve of few points, as axes.plot takes them: of one point there is no line."""
+    return {"marker": "o", "ms": 4, "clip_on": False} if count < 4 else {}
 
 
 def architecture(hidden: Iterable[int]) -> str:

@@ -19,20 +19,19 @@ def compare_runs(root: Path, *places: str) -> Results:
 
     Raises InputError where no run is saved.
     """
-    runs, images = zip(*(saved_run(root, place) for place in places))
     labels = ["/".join(Path(place).parts[-2:]) for place in places]  # two projects: mine/train
     if labels[0] == labels[1]:
         raise InputError(f"{places[0]}, {places[1]}: give two runs with names of their own")
+    runs, images = zip(*(saved_run(root, place) for place in places))
     name = re.sub(r"\W", "_", "_".join(["compare", *labels]), flags=re.ASCII)
-    entry = {"question": f"{labels[0]} or {labels[1]}?"}
     configs = {label: [run.config] for label, run in zip(labels, runs)}
-    results = Results(configs, entry, folder_for(root, name))
-    results.data = " and ".join({run.metrics["data"]: 0 for run in runs})
+    entry = {"question": f"{labels[0]} or {labels[1]}?"}
+    data = " and ".join(dict.fromkeys(run.metrics["data"] for run in runs))
+    results = Results(configs, entry, folder_for(root, name), data)
     for label, run in zip(labels, runs):
         results.add(label, run.config.seed, run)
-    values = {name: [str(getattr(run.config, name)) for run in runs] for name in results.differs}
-    pairs = "; ".join(f"{name} {' or '.join(pair)}" for name, pair in values.items())
-    results.notes = [f"They differ in: {pairs or 'the seed alone'}."]
+    pairs = [f"{name} {a} or {b}" for name, (a, b) in results.varied.items()]
+    results.notes = [f"They differ in: {'; '.join(pairs) or 'the seed alone'}."]
     if images[0] == images[1] and runs[0].right.size:
         results.notes.append(mcnemar(labels, runs[0].right, runs[1].right))
     else:
@@ -42,17 +41,18 @@ def compare_runs(root: Path, *places: str) -> Results:
 
 def saved_run(root: Path, place: str) -> tuple[Run, list]:
     """A run, and what decides on which images it validated."""
-    for folder in (Path(place), root / place):
-        if (mark := folder / "config.json").is_file():
-            try:
-                identity = json.loads(mark.read_text(encoding="utf-8"))
-                del identity["sha256"]
-                if run := read_run(folder, identity):
-                    split = run.config.split_seed, run.config.validation_fraction
-                    return run, [identity["training_digits"], *split]
-            except (ValueError, TypeError, KeyError) as error:
-                raise InputError(f"{folder}: damaged ({error}); train it again") from error
-    raise InputError(f"{place}: no run is saved there, nor in {root / place}; train.py saves one")
+    folder = next((f for f in (Path(place), root / place) if (f / "config.json").is_file()), None)
+    if folder is None:
+        raise InputError(f"{place}: no run is saved there, nor in {root / place}")
+    try:
+        identity = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        del identity["sha256"]
+        if (run := read_run(folder, identity)) is None:
+            raise InputError(f"{folder}: no run is saved there")
+        split = run.config.split_seed, run.config.validation_fraction
+        return run, [identity["training_digits"], *split]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{folder}: damaged ({error}); train it again") from error
 
 
 def mcnemar(labels: list[str], ours: np.ndarray, theirs: np.ndarray) -> str:

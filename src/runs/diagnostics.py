@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from src.digits.data import Data
-from src.digits.preprocessing import PREPROCESSING
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.runs.config import Config
 from src.utils import scale
 
 
@@ -38,14 +35,3 @@ def layer_statistics(network: NeuralNetwork, images: np.ndarray, labels: np.ndar
             }
         )
     return rows
-
-
-def signal_at_start(configs: dict[str, list[Config]], data: Data) -> dict[str, list[dict]]:
-    """layer_statistics of the first network of each configuration, before training."""
-    found = {}
-    for label, (config, *_) in configs.items():
-        images = PREPROCESSING[config.preprocessing](data.images[:1000])
-        layers, seed = config.layer_sizes, config.seed
-        network = NeuralNetwork(layers, config.activation, config.initializer, seed)
-        found[label] = layer_statistics(network, images, data.labels[:1000])
-    return found

@@ -1,6 +1,5 @@
 """From a question in the table of experiments.py to the configurations that answer it."""
 
-import dataclasses
 import itertools
 import re
 from pathlib import Path
@@ -10,15 +9,16 @@ from src.common.files import make_writable
 from src.runs.config import Config
 from src.runs.recipes import recipe
 
-OPTIONS: dict[str, tuple] = {  # of an experiment, and their values
-    "answer": ("ranking", "signal", "grid"),  # the figure that answers the question
-    "failures": ("unexpected", "expected"),
-    "score_test": (False, True),
+ENTRY: dict = {  # what stands in a row of the table, and what holds where it does not
+    "question": "",
+    "configurations": {},  # label -> changes to the baseline
+    "baseline": {},  # changes to that of all experiments
+    "may_fail": False,  # whether failures are part of the answer
+    "score_test": False,
 }
-KEYS = ("question", "configurations", "baseline", *OPTIONS)
 SHORT = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay"}  # in labels
 SHORT |= {"label_smoothing": "smoothing", "augmentation_strength": "strength"}
-LONGEST_LABEL = 60
+LABEL = r"(?=.*\S).{1,60}"
 
 Configs = dict[str, list[Config]]  # label -> a config for each seed
 
@@ -47,6 +47,23 @@ def label_of(name: str, value: object, count: int) -> str:
     return str(value) if alone else f"{SHORT.get(name, name)} {value}"
 
 
+def checked_entry(name: str, table: dict[str, dict]) -> dict:
+    """A row of the table, with what it leaves out. Raises InputError for what it should not say."""
+    if name not in table:
+        known = ", ".join(map(str, table))
+        raise InputError(f"there is no experiment {name!r}; there are: {known}")
+    entry = table[name] if isinstance(table[name], dict) else {}
+    for key, value in entry.items():
+        if key not in ENTRY:
+            raise InputError(f"experiment {name!r}: {key!r} is not one of {', '.join(ENTRY)}")
+        if type(value) is not type(ENTRY[key]):
+            kind = type(ENTRY[key]).__name__
+            raise InputError(f"experiment {name!r}: {key} has to be a {kind}, not {value!r}")
+    if not entry.get("question") or not entry.get("configurations"):
+        raise InputError(f"experiment {name!r}: needs a question, and configurations")
+    return ENTRY | entry
+
+
 def configurations(
     name: str, table: dict[str, dict], baseline: dict, seeds: int, epochs: int | None
 ) -> Configs:
@@ -54,18 +71,13 @@ def configurations(
 
     Raises InputError for whatever is wrong with the table, before anything is trained.
     """
-    if name not in table:
-        known = ", ".join(map(str, table))
-        raise InputError(f"there is no experiment {name!r}; there are: {known}")
-    where, entry = f"experiment {name!r}", table[name]
-    check_entry(where, entry)
-    start = changed(changed(Config(), baseline, "BASELINE"), entry.get("baseline", {}), where)
+    where, entry = f"experiment {name!r}", checked_entry(name, table)
+    start = changed(changed(Config(), baseline, "BASELINE"), entry["baseline"], where)
     found: Configs = {}
     same: dict[object, str] = {}  # label by config, and by what it is in a file name
     for label, changes in entry["configurations"].items():
-        text = label if isinstance(label, str) and label.isprintable() else ""
-        if not text.strip() or len(text) > LONGEST_LABEL:
-            need = f"1 to {LONGEST_LABEL} printable characters"
+        if not isinstance(label, str) or not re.fullmatch(LABEL, label) or not label.isprintable():
+            need = "1 to 60 printable characters"
             raise InputError(f"{where}: the label {str(label)[:30]!r} has to be {need}")
         config = changed(start, changes, f"{where}, configuration {label!r}")
         if epochs is not None:
@@ -75,24 +87,7 @@ def configurations(
                 what = "configuration" if key == config else "file name"
                 raise InputError(f"{where}: {same[key]!r} and {label!r} are the same {what}")
         found[label] = [changed(config, {"seed": config.seed + n}, where) for n in range(seeds)]
-    if entry.get("answer") == "grid" and len(what_differs(found)) != 2:
-        raise InputError(f"{where}: a grid needs two hyperparameters that differ")
     return found
-
-
-def check_entry(where: str, entry: object) -> None:
-    """Raise InputError unless this row of the table has the keys and the types that it should."""
-    changes_of = entry.get("configurations") if isinstance(entry, dict) else None
-    if not isinstance(entry, dict) or not isinstance(changes_of, dict) or not changes_of:
-        raise InputError(f"{where}: needs a question, and configurations: label -> changes")
-    for key, value in entry.items():
-        if key not in KEYS:
-            raise InputError(f"{where}: {key!r} is not one of {', '.join(KEYS)}")
-        if value not in OPTIONS.get(key, (value,)):
-            known = ", ".join(map(str, OPTIONS[key]))
-            raise InputError(f"{where}: {key} has to be one of {known}")
-    if not isinstance(entry.get("question"), str):
-        raise InputError(f"{where}: needs a question")
 
 
 def folder_for(root: Path, name: object) -> Path:
@@ -115,24 +110,3 @@ def changed(config: Config, changes: object, where: str) -> Config:
         return config.with_(**{str(key): changes[key] for key in changes if key != "recipe"})
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def what_differs(configs: Configs) -> list[str]:
-    """The hyperparameters, the seed aside, in which the configurations differ."""
-    names = [each.name for each in dataclasses.fields(Config) if each.name != "seed"]
-    return [n for n in names if len({getattr(each[0], n) for each in configs.values()}) > 1]
-
-
-def is_ordered(configs: Configs) -> bool:
-    """Whether the configurations are a rising or falling series of one number."""
-    values = [getattr(each[0], name) for name in what_differs(configs) for each in configs.values()]
-    numbers = all(isinstance(value, (int, float)) for value in values)
-    series = numbers and values in (sorted(values), sorted(values, reverse=True))
-    return series and len(values) == len(configs) > 2
-
-
-def answer_to(entry: dict, configs: Configs) -> str:
-    """The figure that answers: the one that is asked for, or a heat map where there is a grid."""
-    values = [{getattr(each[0], n) for each in configs.values()} for n in what_differs(configs)]
-    whole = len(values) == 2 and len(values[0]) * len(values[1]) == len(configs)
-    return entry.get("answer", "grid" if whole else "ranking")

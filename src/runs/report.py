@@ -3,6 +3,7 @@
 import shlex
 import textwrap
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from src.digits.data import ROOT
 from src.model import count_parameters
 from src.runs.config import Config, as_flags
 from src.runs.history import Run
-from src.runs.questions import Configs, answer_to, is_ordered, label_of, what_differs
+from src.runs.questions import Configs, label_of
 from src.runs.recipes import RECIPES, recipe
 from src.runs.statistics import Values, Verdict, compare
 
@@ -28,13 +29,19 @@ class Results:
     """An experiment, and what there is of it so far, all by label: configs, runs, failures."""
 
     def __init__(self, configs: Configs, entry: dict, folder: Path, data: str = "") -> None:
-        self.configs, self.folder, self.data = configs, folder, data
-        self.entry = entry | {"answer": answer_to(entry, configs)}  # its row of the table
-        self.differs, self.ordered = what_differs(configs), is_ordered(configs)
+        self.configs, self.entry, self.folder, self.data = configs, entry, folder, data
         self.runs: dict[str, list[Run]] = {label: [] for label in configs}
         self.failed: dict[str, dict[int, str]] = {label: {} for label in configs}  # by seed: why
         self.notes: list[str] = []  # what else is to be said
-        self.verdict: Verdict | None = None  # on the runs that the tables were last written of
+        every = pd.DataFrame([vars(each[0]) for each in configs.values()], pd.Index(configs))
+        every["hidden"] = [label_of("hidden", sizes, 1) for sizes in every["hidden"]]
+        varied = [name for name in every if name != "seed" and every[name].nunique() > 1]
+        self.varied = every[varied].rename_axis("configuration")  # hyperparameters that differ
+        self.is_grid = len(varied) == 2 and self.varied.nunique().prod() == len(configs)
+        series = every[varied[0]] if len(varied) == 1 and len(configs) > 2 else pd.Series(["", ""])
+        rises = series.is_monotonic_increasing or series.is_monotonic_decreasing
+        self.is_ordered = rises and pd.api.types.is_numeric_dtype(series)  # one number rises, falls
+        self.judge()
 
     def add(self, label: str, seed: int, outcome: Run | str) -> None:
         """Take in a finished run, or why it failed."""
@@ -56,47 +63,29 @@ class Results:
             if why
         }
 
-    def measured(self) -> tuple[str, Values]:
-        """The accuracy that all are compared by, and its values: label -> seed -> in [0, 1].
+    def judge(self) -> None:
+        """Compare the runs so far, all by one accuracy: `measure`, `values`, `verdict`.
 
-        The validation images', unless more configurations were measured on the test images.
+        That is the validation images', unless more configurations were measured on the test images.
         """
         found: dict[str, Values] = {name: {} for name in MEASURES}
         for label, run in self.all_runs():
             for name in run.metrics.keys() & found.keys():
                 found[name].setdefault(label, {})[run.config.seed] = run.metrics[name]
-        return max(found.items(), key=lambda item: len(item[1]))
-
-    def judge(self) -> None:
-        """Compare what is measured; the verdict is None as long as nothing is."""
-        name, values = self.measured()
-        answers = {label: {r.config.seed: r.right for r in self.runs[label]} for label in values}
-        sizes = {len(right) for seeds in answers.values() for right in seeds.values()}
-        same_images = MEASURES[name] == "validation" and len(sizes) == 1 and sizes != {0}
-        self.verdict = compare(values, answers if same_images else None)
-
-
-def varied(results: Results) -> pd.DataFrame:
-    """What is varied, one row for each configuration; hidden layers as 128-64."""
-    rows = [
-        {"configuration": label} | {name: getattr(each[0], name) for name in results.differs}
-        for label, each in results.configs.items()
-    ]
-    hidden = {row["configuration"]: label_of("hidden", row.get("hidden"), 1) for row in rows}
-    table = pd.DataFrame(rows).set_index("configuration")
-    return table.assign(hidden=pd.Series(hidden)) if "hidden" in table else table
+        self.measure, self.values = max(found.items(), key=lambda item: len(item[1]))
+        right = {n: {run.config.seed: run.right for run in self.runs[n]} for n in self.values}
+        sizes = {len(each) for seeds in right.values() for each in seeds.values()}
+        same_images = MEASURES[self.measure] == "validation" and len(sizes) == 1 and sizes != {0}
+        self.verdict: Verdict | None = compare(self.values, right if same_images else None)
 
 
 def summary_table(results: Results) -> pd.DataFrame:
     """One row for each configuration. Accuracies in [0, 1]; _std is taken over the seeds."""
-    table = varied(results)
-    table["parameters"] = [count_parameters(c[0].layer_sizes) for c in results.configs.values()]
-    rows = [
-        {"configuration": label, "seed": run.config.seed} | run.metrics
-        for label, run in results.all_runs()
-    ]
+    rows = [{"configuration": n, "seed": r.config.seed, **r.metrics} for n, r in results.all_runs()]
     runs = pd.DataFrame(rows, columns=["configuration", "seed", *METRICS])
     groups = runs.astype(dict.fromkeys(METRICS, float)).groupby("configuration", sort=False)
+    table = results.varied.copy()
+    table["parameters"] = [count_parameters(c[0].layer_sizes) for c in results.configs.values()]
     table["runs"] = groups.size().reindex(table.index, fill_value=0)
     table["seeds"] = groups["seed"].agg(lambda seeds: " ".join(map(str, seeds)))
     for name in METRICS:
@@ -117,7 +106,7 @@ def curves_table(results: Results) -> pd.DataFrame:
         for row in run.history
     ]
     curves = pd.DataFrame(rows, columns=None if rows else ["configuration", "seed", "epoch"])
-    return varied(results).merge(curves, on="configuration", how="right")
+    return results.varied.merge(curves, on="configuration", how="right")
 
 
 def about(results: Results) -> list[str]:
@@ -140,21 +129,24 @@ def about(results: Results) -> list[str]:
 
 def table_lines(table: pd.DataFrame, measure: str) -> list[str]:
     """The summary as text of at most 80 columns; of many configurations the best 20."""
+    percent, points = "{:.2%}".format, lambda share: f"{100 * share:.2f}"
+    columns: dict[str, tuple[str, Callable]] = {
+        measure: ("accuracy", percent),
+        f"{measure}_std": ("+-", percent),
+    }
+    columns |= {"behind_best": ("behind", points), "noise": ("noise", points)}
+    columns["last_train_loss"] = "loss", "{:.4f}".format
+    columns["fastest_seconds"] = "seconds", "{:.1f}".format
+    if table["parameters"].nunique() > 1:
+        columns["parameters"] = "parameters", "{:,}".format
     if len(table) > SHOWN and measure in table:
         table = table.sort_values(measure, ascending=False)
-    columns = {"accuracy": (measure, "{:.2%}"), "+-": (f"{measure}_std", "{:.2%}")}
-    columns |= {"behind": ("behind_best", "{:.2f}"), "noise": ("noise", "{:.2f}")}
-    columns |= {"loss": ("last_train_loss", "{:.4f}"), "seconds": ("fastest_seconds", "{:.1f}")}
-    if table["parameters"].nunique() > 1:
-        columns["parameters"] = ("parameters", "{:,}")
-    points = {name: 100 * table[name] for name in ("behind_best", "noise") if name in table}
-    shown, text = table.assign(**points).head(SHOWN), pd.DataFrame()
-    for head, (column, form) in columns.items():
-        if column in shown:
-            text[head] = ["-" if value != value else form.format(value) for value in shown[column]]
-    text.index = [n if len(n) < 25 else f"{n[:11]}..{n[-11:]}" for n in shown.index]
-    more = few([*table.index])[SHOWN:]
-    return [*text.to_string().splitlines(), *more]
+    shown = table.head(SHOWN).rename(lambda n: n if len(n) < 25 else f"{n[:11]}..{n[-11:]}")
+    text = pd.DataFrame(index=[*shown.index])
+    for name, (head, form) in columns.items():
+        if name in shown:
+            text[head] = ["-" if value != value else form(value) for value in shown[name]]
+    return [*text.to_string().splitlines(), *few([*table.index])[SHOWN:]]
 
 
 def few(words: list[str]) -> list[str]:
@@ -168,10 +160,10 @@ def verdict_lines(results: Results) -> list[str]:
     lines = few([f"{label}: {why}" for label, why in results.reasons().items()])
     if (verdict := results.verdict) is None:
         return lines
-    measure, values = results.measured()
-    what, mean = MEASURES[measure], np.mean(list(values[verdict.best].values()))
+    what, values = MEASURES[results.measure], results.values
     judged = [label for label, noise in verdict.noise.items() if np.isfinite(noise)]
     left_out = [label for label, runs in results.runs.items() if runs and label not in values]
+    mean = np.mean(list(values[verdict.best].values()))
     lines.append(f"best: {verdict.best}, {mean:.2%} of the {what} images")
     for words, labels in {
         "worse by more than the noise": [label for label in judged if verdict.is_real(label)],
@@ -192,16 +184,20 @@ def verdict_lines(results: Results) -> list[str]:
 def write_tables(results: Results) -> None:
     """Judge what there is, and write summary.csv, curves.csv and summary.txt, each whole."""
     results.judge()
-    table, folder = summary_table(results), results.folder
-    frames = {"summary.csv": table.reset_index(), "curves.csv": curves_table(results)}
-    for name, frame in frames.items():
-        with replacing(folder / name) as path:
+    table, wrap = (
+        summary_table(results),
+        partial(textwrap.fill, width=80, subsequent_indent="  ", break_on_hyphens=False),
+    )
+    for name, frame in {
+        "summary.csv": table.reset_index(),
+        "curves.csv": curves_table(results),
+    }.items():
+        with replacing(results.folder / name) as path:
             frame.to_csv(path, index=False)
-    wrap = partial(textwrap.fill, width=80, subsequent_indent="  ", break_on_hyphens=False)
     lines = [*map(wrap, [results.entry["question"], *about(results)]), ""]
-    lines += [*table_lines(table, results.measured()[0]), ""]
+    lines += [*table_lines(table, results.measure), ""]
     lines += map(wrap, [*verdict_lines(results), *results.notes])
-    with replacing(folder / "summary.txt") as path:
+    with replacing(results.folder / "summary.txt") as path:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

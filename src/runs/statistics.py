@@ -125,16 +125,11 @@ def fit(values: Values) -> tuple[dict[str, float], float, int]:
 def studentised_range(count: int, freedom: int) -> float:
     """The 95% quantile of (largest - smallest) / s, of `count` standard normal numbers.
 
-    s^2 is an independent estimate of their variance with `freedom` degrees of freedom. Simulated.
+    s^2 is an independent estimate of their variance with `freedom` degrees of freedom. Simulated
+    in at least 10,000 draws.
     """
-    ranges, rng = ranges_of_equals(count), np.random.default_rng(1)
-    estimates = np.sqrt(rng.chisquare(freedom, len(ranges)) / freedom)
-    return float(np.quantile(ranges / estimates, 0.95))
-
-
-@cache
-def ranges_of_equals(count: int) -> np.ndarray:
-    """largest - smallest of `count` standard normal numbers, in at least 10,000 draws."""
     rng, thousands = np.random.default_rng(0), max(10, 4000 // count)
     normal = (rng.standard_normal((1000, count), np.float32) for _ in range(thousands))
-    return np.concatenate([np.ptp(each, axis=1) for each in normal])
+    ranges = np.concatenate([np.ptp(each, axis=1) for each in normal])
+    estimates = np.sqrt(rng.chisquare(freedom, len(ranges)) / freedom)
+    return float(np.quantile(ranges / estimates, 0.95))
