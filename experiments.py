@@ -138,6 +138,7 @@ EXPERIMENTS: dict[str, dict] = {
 import argparse
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -213,12 +214,13 @@ def main() -> int:
     with locked(root / ".lock", busy):
         publish(asked.values(), arguments)
         options = arguments.jobs, arguments.scheduler, arguments.fresh
-        runs, look = sweep(wanted, data, root / "runs", *options), time.monotonic() + 10
-        for each, outcome in runs:
-            asked[each.experiment].add(each.label, each.config.seed, outcome)
-            if time.monotonic() > look:
-                took = publish(asked.values(), arguments)
-                look = time.monotonic() + max(10, 49 * took)  # for at most 2% of the time
+        look = time.monotonic() + 10
+        with closing(sweep(wanted, data, root / "runs", *options)) as runs:  # a stop ends workers
+            for each, outcome in runs:
+                asked[each.experiment].add(each.label, each.config.seed, outcome)
+                if time.monotonic() > look:
+                    took = publish(asked.values(), arguments)
+                    look = time.monotonic() + max(10, 49 * took)  # for at most 2% of the time
         publish(asked.values(), arguments)
 
     for results in asked.values():

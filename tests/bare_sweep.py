@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 from src.common.start import start
 
@@ -19,14 +20,14 @@ from src.common.script import run_script
 
 def main() -> None:
     data, folder, jobs, configs = sys.argv[1:5]
-    if "import_experiments" in configs:
+    if (ROOT / "experiments.py").exists():  # it may add an activation
         import experiments  # noqa: F401
     from src.digits.data import load_data
     from src.runs.config import Config
     from src.runs.sweep import Wanted, sweep
 
-    configs = {label: Config(**one) for label, one in json.loads(configs).items() if one}
-    wanted = [Wanted("", label, config, False) for label, config in configs.items()]
+    asked = json.loads(configs).items()
+    wanted = [Wanted("", label, Config(**config), False) for label, config in asked]
     scheduler = sys.argv[5] if "tcp:" in sys.argv[-1] else None
     for each, run in sweep(wanted, load_data(data), Path(folder), int(jobs), scheduler):
         loss = run if isinstance(run, str) else run.metrics["last_train_loss"]

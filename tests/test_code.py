@@ -1,7 +1,6 @@
 """What is hashed is what runs: any edit that can reach a number trains again, words do not."""
 
 import ast
-import json
 import os
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 from src.common import code
 from src.common.code import UNHASHED, code_key
 from tests.conftest import ROOT
+from tests.sweeping import results_of, start_sweep
 
 TEXTS = code.read()
 KEY = code_key(TEXTS)
@@ -158,26 +158,15 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
-def sweep(tree: Path, data: Path, configs: dict, meanwhile=None, jobs: int = 1) -> tuple:
-    """How many runs of a sweep were finished before, and the train loss (or reason) of each."""
-    command = [sys.executable, str(tree / "tests" / "bare_sweep.py"), str(data)]
-    command += [str(tree / "runs"), str(jobs), json.dumps(configs)]
-    process = subprocess.Popen(
-        [*command, "wait"] if meanwhile else command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={name: value for name, value in os.environ.items() if "BYTECODE" not in name},
-        cwd=tree.parent,
-    )
+def sweep(tree: Path, data: Path, *configs: dict, jobs: int = 1, meanwhile=None) -> dict:
+    """What comes of each run, and how many were there before. `meanwhile` happens to the tree."""
+    more = ["wait"] if meanwhile else []
+    named = {str(number): config for number, config in enumerate(configs)}
+    process = start_sweep(tree / "runs", data, named, *more, jobs=jobs, root=tree)
     if meanwhile:
         assert process.stdout.readline() == "started\n"
         meanwhile()
-    told, _ = process.communicate("\n", timeout=60)
-    assert process.returncode == 0, told
-    before = int(told.split(" runs, ")[1].split()[0])
-    results = [json.loads(row.removeprefix("RESULT ")) for row in told.splitlines() if "RES" in row]
-    return before, dict(results)
+    return results_of(process)
 
 
 def test_edits_after_the_start_neither_run_nor_count(tree: Path, small_npz: Path) -> None:
@@ -189,26 +178,25 @@ def test_edits_after_the_start_neither_run_nor_count(tree: Path, small_npz: Path
         for file in files:
             file.write_text("raise RuntimeError('read again')")
 
-    _, results = sweep(tree, small_npz, {"a": CONFIG}, meanwhile=edit)
+    results = sweep(tree, small_npz, CONFIG, meanwhile=edit)
     for file in files:
         file.write_bytes(texts[file])
-    assert sweep(tree, small_npz, {"a": CONFIG}) == (1, results)
+    assert sweep(tree, small_npz, CONFIG) == results | {"before": 1}
 
 
 def test_an_edit_trains_again_even_if_a_stale_pyc_hides_it(tree: Path, small_npz: Path) -> None:
     """The same size and the same time, as after rsync -t or two saves within a second."""
-    _, old = sweep(tree, small_npz, {"a": CONFIG})
+    old = sweep(tree, small_npz, CONFIG)
     file = tree / "src" / "initializers.py"
     text, when = file.read_text(), file.stat()
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(tree / "src")], check=True)
     file.write_text(text.replace("np.sqrt(6 /", "np.sqrt(1 /"))
     os.utime(file, ns=(when.st_atime_ns, when.st_mtime_ns))
-    before, new = sweep(tree, small_npz, {"a": CONFIG})
-    assert before == 0
-    assert new["a"] != old["a"]
+    new = sweep(tree, small_npz, CONFIG)
+    assert new["before"] == 0 and new["0"] != old["0"]
     shutil.rmtree(tree / "runs")
     shutil.rmtree(file.parent / "__pycache__")
-    assert sweep(tree, small_npz, {"a": CONFIG}) == (0, new)
+    assert sweep(tree, small_npz, CONFIG) == new
 
 
 def test_an_activation_that_experiments_adds_reaches_the_workers(
@@ -222,11 +210,9 @@ def test_an_activation_that_experiments_adds_reaches_the_workers(
             "import numpy as np\n"
             f"ACTIVATIONS['scaled'] = (lambda z: z * {factor}, lambda z: np.full_like(z, {factor}))"
         )
-        configs = {"a": CONFIG | {"activation": "scaled"}, "import_experiments": None}
-        before, results = sweep(tree, small_npz, configs)
-        assert before == 0
-        losses.append(results["a"])
-    assert isinstance(losses[0], float) and isinstance(losses[1], float)
+        results = sweep(tree, small_npz, CONFIG | {"activation": "scaled"})
+        assert results["before"] == 0 and isinstance(results["0"], float)
+        losses.append(results["0"])
     assert losses[0] != losses[1]
 
 
@@ -240,9 +226,7 @@ def test_nothing_leaks_from_one_run_to_the_next(tree: Path, small_npz: Path) -> 
     add = "    from src.utils import COUNT; COUNT.append(1)\n"
     add += "    network.parameters *= 1 + len(COUNT) * np.random.random()\n"
     (tree / "train.py").write_text(train.replace(leaking, add + leaking))
-    configs = {str(rate): CONFIG | {"learning_rate": rate} for rate in (0.1, 0.2, 0.3)}
-    found = []
-    for jobs in (1, 3):
-        found.append(sweep(tree, small_npz, configs, jobs=jobs))
-        shutil.rmtree(tree / "runs")
-    assert found[0] == found[1]
+    configs = [CONFIG | {"learning_rate": rate} for rate in (0.1, 0.2, 0.3)]
+    one = sweep(tree, small_npz, *configs, jobs=1)
+    shutil.rmtree(tree / "runs")
+    assert sweep(tree, small_npz, *configs, jobs=3) == one

@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from src.reading.saved import load_network
 from tests.conftest import ROOT
+from tests.sweeping import results_of, start_sweep, wait_for_a_result
 from tests.test_pool import needs_proc, processes_of
 
 CONFIGS = {str(seed): {"hidden": [32], "epochs": 4, "seed": seed} for seed in range(8)}
@@ -28,18 +28,6 @@ def digits_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with np.load(ROOT / "data" / "mnist.npz") as file:
         np.savez(path, x_train=file["x_train"][:3000], y_train=file["y_train"][:3000])
     return path
-
-
-def start(runs: Path, data: Path) -> subprocess.Popen:
-    """A sweep in a session of its own, as from a terminal of its own."""
-    command = [sys.executable, str(ROOT / "tests" / "bare_sweep.py"), str(data), str(runs), "2"]
-    return subprocess.Popen(
-        [*command, json.dumps(CONFIGS)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def whole_runs(runs: Path) -> dict[str, bytes]:
@@ -68,10 +56,10 @@ def test_a_killed_sweep_goes_on_where_it_was(
     kills: int, seed: int, tmp_path: Path, digits_npz: Path
 ) -> None:
     undisturbed, runs = tmp_path / "undisturbed", tmp_path / "runs"
-    start(undisturbed, digits_npz).communicate(timeout=300)
+    results_of(start_sweep(undisturbed, digits_npz, CONFIGS))
     rng, finished = random.Random(seed), {}
     for _ in range(kills):
-        process = start(runs, digits_npz)
+        process = start_sweep(runs, digits_npz, CONFIGS)
         time.sleep(rng.uniform(0.5, 3))
         process.kill()
         process.communicate()
@@ -79,8 +67,7 @@ def test_a_killed_sweep_goes_on_where_it_was(
         now = whole_runs(runs)
         assert finished.items() <= now.items(), "lost, or done twice"
         finished = now
-    _, errors = (process := start(runs, digits_npz)).communicate(timeout=300)
-    assert process.returncode == 0 and "training again" not in errors, errors
+    results_of(start_sweep(runs, digits_npz, CONFIGS))
     assert whole_runs(runs) == whole_runs(undisturbed) and len(whole_runs(runs)) == 8
     assert not list(runs.glob("*/.*"))
 
@@ -88,9 +75,8 @@ def test_a_killed_sweep_goes_on_where_it_was(
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_is_orderly(number: int, tmp_path: Path, digits_npz: Path) -> None:
-    process = start(tmp_path / "runs", digits_npz)
-    while not process.stdout.readline().startswith("RESULT"):
-        assert process.poll() is None
+    process = start_sweep(tmp_path / "runs", digits_npz, CONFIGS)
+    wait_for_a_result(process)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.terminate()
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
@@ -110,7 +96,9 @@ def test_a_full_disk(tmp_path: Path, digits_npz: Path) -> None:
     if subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("this machine does not let us mount a tmpfs")
     try:
-        _, errors = (process := start(disk / "runs", digits_npz)).communicate(timeout=120)
+        _, errors = (process := start_sweep(disk / "runs", digits_npz, CONFIGS)).communicate(
+            timeout=120
+        )
         assert process.returncode == 2
         last = errors.strip().splitlines()[-1]
         assert "No space left on device" in last and str(disk / "runs") in last
@@ -118,7 +106,7 @@ def test_a_full_disk(tmp_path: Path, digits_npz: Path) -> None:
         kept = whole_runs(disk / "runs")
         assert 1 <= len(kept) < 8
         subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
-        start(disk / "runs", digits_npz).communicate(timeout=120)
+        results_of(start_sweep(disk / "runs", digits_npz, CONFIGS))
         after = whole_runs(disk / "runs")
         assert len(after) == 8 and kept.items() <= after.items()
     finally:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import pickle
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def sweep(
     jobs: int | None,
     scheduler: str | None = None,
     fresh: bool = False,
-) -> Iterator[tuple[Wanted, Run | str]]:
+) -> Generator[tuple[Wanted, Run | str]]:
     """Yield each wanted run, or why it failed: the finished ones, then the others as they end.
 
     A run is trained once, whoever wants it, unless it stands in its place below `folder`. With
@@ -71,11 +71,9 @@ def sweep(
                     finished += 1
                 said = told(wanting[0], result)
                 yield from ((each, said) for each in wanting)
-    except (KeyboardInterrupt, GeneratorExit) as stop:
+    except (KeyboardInterrupt, GeneratorExit):  # the latter between two runs, by whoever listens
         kept = f"{finished} of {len(runs)} runs are saved. Give the same command again to continue"
-        if isinstance(stop, KeyboardInterrupt):
-            raise KeyboardInterrupt(f"stopped; {kept}") from None
-        print(kept, file=sys.stderr)  # stopped between two runs, by whoever listens
+        print(f"\n{kept}", file=sys.stderr)
         raise
 
 
