@@ -213,20 +213,15 @@ def test_four_workers_killed_in_one_sweep(cluster: Cluster) -> None:
     assert values == {key: int(key) for key in values}
 
 
-def test_all_workers_lost(cluster: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("lost", "message"), [("workers", "no fit workers are connected"), ("scheduler", "scheduler")]
+)
+def test_all_are_lost(lost: str, message: str, cluster: Cluster) -> None:
     results = run(cluster.address, naps(50, 0.5))
     assert len([next(results), next(results)]) == 2
-    for process in cluster.processes[1:]:
+    for process in cluster.processes[1:] if lost == "workers" else cluster.processes[:1]:
         cluster.kill(process)
-    with pytest.raises(InputError, match="no fit workers are connected"):
-        list(results)
-
-
-def test_the_scheduler_lost(cluster: Cluster) -> None:
-    results = run(cluster.address, naps(50, 0.5))
-    assert len([next(results), next(results)]) == 2
-    cluster.kill(cluster.scheduler)
-    with pytest.raises(InputError, match="scheduler"):
+    with pytest.raises(InputError, match=message):
         list(results)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from src.common import code
 from src.digits.data import Data
-from src.runs import folder, sweep
+from src.runs import pool, sweep
 from src.runs.config import Config
 from src.runs.history import Run
 from src.runs.sweep import Wanted, in_good_order
@@ -53,6 +53,7 @@ def test_a_second_sweep_trains_nothing_and_finds_the_same(
         was = finished[1][each.label]
         assert (run.config, run.metrics, run.history) == (was.config, was.metrics, was.history)
         assert (run.right == was.right).all()
+        assert was.network is None and was.layers == []  # a thousand would fill the memory
     assert times(copy) == before and len(hashed) == 1
 
 
@@ -85,7 +86,8 @@ def test_damaged_and_swapped_runs_are_named_and_done_again(
     assert err.count("training again: ") == 3
     assert err.count("holds another run than its name says") == 2
     assert all(isinstance(run, Run) for run in found.values())
-    assert "3 runs, 3 of them" in capsys.readouterr().out or swept(WANTED, digits, copy)
+    swept(WANTED, digits, copy)
+    assert "3 runs, 3 of them" in capsys.readouterr().out
     assert (copy / first / "note.txt").read_text() == "mine" and (copy / "my notes").is_dir()
 
 
@@ -99,10 +101,7 @@ def test_a_run_that_cannot_be_read_stays(
             raise OSError(errno.EIO, "Input/output error", str(path))
         return original(path)
 
-    monkeypatch.setattr(folder, "checksum", lambda path: pytest.fail("read another way"))
-    monkeypatch.setattr(
-        folder, "checksum", lambda path: folder.hashlib.sha256(read(path)).hexdigest()
-    )
+    monkeypatch.setattr(Path, "read_bytes", read)
     found = swept(WANTED, digits, copy)
     assert "metrics.json: Input/output error; it is kept" in found["8"]
     assert capsys.readouterr().err.count("not read: ") == 1
@@ -114,10 +113,8 @@ def test_fresh_replaces_a_run_when_its_successor_is_there(
     copy: Path, digits: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = times(copy)
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="no workers"):
-        patch.setattr(
-            sweep, "run_tasks", lambda *_: (_ for _ in ()).throw(RuntimeError("no workers"))
-        )
+    with monkeypatch.context() as patch, pytest.raises(FileNotFoundError):
+        patch.setattr(pool.sys, "executable", "/no/such/python")
         swept(WANTED, digits, copy, fresh=True)
     assert times(copy) == before
     assert all(isinstance(run, Run) for run in swept(WANTED, digits, copy, fresh=True).values())
@@ -140,8 +137,3 @@ def test_the_cheapest_run_comes_first_and_then_the_longest() -> None:
     sizes = {"b": (64,), "a": (8,), "c": (256,), "d": (64, 64)}
     missing = {n: Wanted("", n, Config(hidden=size), False) for n, size in sizes.items()}
     assert in_good_order(missing) == ["a", "c", "d", "b"]
-
-
-def test_results_do_not_keep_networks(finished: tuple[Path, dict]) -> None:
-    """Those of a thousand runs would not fit into the memory."""
-    assert all(run.network is None and run.layers == [] for run in finished[1].values())
