@@ -60,10 +60,9 @@ def fail(step, data, how):
 
 def die(step, data, how, value):
     if how == "exit": os._exit(0)
-    if how == "kill": os.kill(os.getpid(), signal.SIGKILL)
-    if how and not Path(how).exists():  # once
-        Path(how).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+    once = how not in ("", "kill") and not Path(how).exists()
+    if once: Path(how).touch()
+    if once or how == "kill": os.kill(os.getpid(), signal.SIGKILL)
     return value
 
 def large(step, data, number):

@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +40,7 @@ def identity(config: Config, data: Data, code: str, score_test: bool) -> dict:
     where they are scored. `code` is that of code_key.
     """
     blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
-    return {
-        "config": as_json(config),
+    return as_json(config) | {
         "training_digits": data.fingerprint(),
         "test_digits": data.test_fingerprint() if score_test else None,
         "code": code,
@@ -53,7 +51,7 @@ def identity(config: Config, data: Data, code: str, score_test: bool) -> dict:
 
 def as_json(config: Config) -> dict:
     """The hyperparameters as they will be read back: lists instead of tuples."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+    return json.loads(json.dumps({"config": dataclasses.asdict(config)}))
 
 
 def run_name(decided_by: dict) -> str:
@@ -129,10 +127,10 @@ def read_run(folder: Path, decided_by: dict) -> Run | None:
             raise ValueError(f"{', '.join(changed) or 'a file'} is not what the run wrote")
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         history = pd.read_csv(folder / "history.csv", dtype=str).astype(float)  # to the last bit
-        bits = np.unpackbits(np.load(folder / "right.npy"), count=metrics["validation_images"])
         rows = history.astype({"epoch": int}).to_dict("records")
-        nothing: Any = None
-        return Run(Config(**described["config"]), nothing, rows, [], metrics, bits.astype(bool))
+        bits = np.unpackbits(np.load(folder / "right.npy"), count=metrics["validation_images"])
+        config, network = Config(**described["config"]), None
+        return Run(config, network, rows, [], metrics, bits.astype(bool))  # type: ignore[arg-type]
     except DAMAGED as error:
         raise InputError(f"{folder}: damaged ({error})") from error
 

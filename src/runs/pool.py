@@ -99,8 +99,6 @@ class Workers:
         with self.lock:
             self.closed = True
         for worker in self.started:
-            worker.kill()
-        for worker in self.started:
             end(worker)
 
 

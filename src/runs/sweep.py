@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import pickle
 import sys
 from collections.abc import Generator
@@ -46,12 +47,10 @@ def sweep(
     `fresh` it is trained even so, and replaced when it is done. One that cannot be read stays.
     """
     runs: dict[str, tuple[dict, list[Wanted]]] = {}  # by folder: its identity, and who wants it
-    same: dict[bool, dict] = {}  # the digits are hashed once
     code = code_key(sources())
+    first = functools.cache(lambda test: identity(wanted[0].config, data, code, test))  # hashes
     for each in wanted:
-        if each.score_test not in same:
-            same[each.score_test] = identity(each.config, data, code, each.score_test)
-        decided_by = same[each.score_test] | {"config": as_json(each.config)}
+        decided_by = first(each.score_test) | as_json(each.config)
         runs.setdefault(run_name(decided_by), (decided_by, []))[1].append(each)
     missing, finished = {}, 0
     for name, (decided_by, wanting) in runs.items():
