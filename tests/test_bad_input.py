@@ -131,7 +131,7 @@ CSV_FAULTS: dict[str, tuple[Callable[[Table], str | bytes], str]] = {
     "index column last": (columns(lambda row: [*row, "id"]), "column 786 | 'id' | not known"),
     "mixed header styles": (cell(1, 1, "1x1"), "column 2 | '1x1' | not known"),
     "another table": (lambda t: "name,age\nBob,5\n", "column 1 | 'name' | not known"),
-    "one column of prose": (lambda t: "Hello there.\nBye.\n", "'Hello' | not known"),
+    "one column of prose": (lambda t: "Hello there.\nBye.\n", "'hello' | not known"),
     "text in the first row, no header": (
         lambda t: cell(1, 100, "abc")(t[1:]),
         "line 1 | pixel99 | 'abc'",
