@@ -124,15 +124,15 @@ def save(path: Path, image: np.ndarray, label: int) -> int:
         before = file.read()
         marks = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
         encoding = marks.get(before[:2], "utf-8")
-        text = before.decode(encoding, errors="replace").removeprefix("\ufeff") or CSV_HEADER
+        header = "" if before else f"{CSV_HEADER}\n"
+        text = header + before.decode(encoding, errors="replace").removeprefix("\ufeff")
         lines, delimiter = text.splitlines(), text[5:6] or ","
         if lines[0].split(delimiter) != CSV_HEADER.split(","):
             raise InputError(f"{path} does not begin with label,pixel0,...; move it away")
         row = delimiter.join(map(str, [label, *image.ravel()]))
-        missing = "" if before and text.endswith("\n") else "\n"  # at the end of the line before
-        new = f"{missing}{row}\n" if before else f"{CSV_HEADER}\n{row}\n"
+        end = "" if text.endswith("\n") else "\n"  # of the line before
         try:
-            file.write(new.encode(encoding))
+            file.write(f"{header}{end}{row}\n".encode(encoding))
             file.flush()
         except OSError:
             file.truncate(len(before))

@@ -1,8 +1,10 @@
 """Digits come out of every accepted kind of file exactly as they went in; the split is a split."""
 
+import bz2
 import codecs
 import dataclasses
 import gzip
+import lzma
 import re
 import zipfile
 from collections.abc import Callable
@@ -69,6 +71,8 @@ FORMS = {
     "UTF-16, big-endian": lambda digits: (
         codecs.BOM_UTF16_BE + kaggle(digits).decode().encode("utf-16-be")
     ),
+    "bzip2": lambda digits: bz2.compress(kaggle(digits)),
+    "xz": lambda digits: lzma.compress(kaggle(digits)),
     "gzip": lambda digits: gzip.compress(kaggle(digits)),
     "gzip, no header": lambda digits: gzip.compress(headerless(digits)),
 }

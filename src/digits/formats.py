@@ -3,9 +3,12 @@
 The content decides, not the name: a CSV may be packed, and IDX is the format of MNIST's own files.
 """
 
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,37 +21,26 @@ from src.digits.tables import read_csv
 MAX_BYTES = 2**30  # of an unpacked file: half a million digits, over ten times Kaggle's train.csv
 PAIRS = [("images", "labels"), ("imgs", "labels"), ("X_", "y_"), ("x_", "y_")]  # in files' names
 IDX, NPY = b"\0\0\x08", b"\x93NUMPY"  # how these files begin
-TABLES = (".csv", ".tsv", ".txt", ".gz", ".zip", ".npz", ".npy", "-ubyte", ".bz2", ".xz")
-X_AND_Y = "frame = pandas.DataFrame(numpy.array(x['X'])).assign(label=numpy.ravel(x['y']))"
-FRAMES = (".parquet", ".xlsx", ".mat", ".h5", ".pkl", ".pickle", ".arff")
-# How a file begins -> what it is, and the Python that makes a frame of it, which can write a CSV.
+PACKED: dict[bytes, Callable] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+TABLES = ".csv .tsv .txt .gz .zip .bz2 .xz .npz .npy -ubyte .parquet .xlsx .mat .h5 .pkl .arff"
+X_AND_Y = "pandas.DataFrame(numpy.array(x['X'])).assign(label=numpy.ravel(x['y']))"
+# How a file begins -> what it is, the Python that reads it as x, and that makes a frame of x.
 FOREIGN = {
-    b"PAR1": ("Parquet", "import pandas; frame = pandas.read_parquet({!r})"),
-    b"xl/workbook.xml": ("Excel", "import pandas; frame = pandas.read_excel({!r})"),
-    b"MATLAB": (
-        "a MATLAB file",
-        "import numpy, pandas, scipy.io; x = scipy.io.loadmat({!r}); " + X_AND_Y,
-    ),
-    b"\x89HDF": ("HDF5", "import numpy, pandas, h5py; x = h5py.File({!r}); " + X_AND_Y),
-    b"\x80": (
-        "a pickle (can it be trusted?)",
-        "import numpy, pandas; x = pandas.read_pickle({!r}); " + X_AND_Y,
-    ),
-    b"@relation": (
-        "ARFF",
-        "import pandas, scipy.io.arff as arff; frame = pandas.DataFrame(arff.loadarff({!r})[0])"
-        ".astype(float)",
-    ),
-    b"BZh": ("bzip2", "import pandas; frame = pandas.read_csv({!r})"),
-    b"\xfd7zXZ": ("xz", "import pandas; frame = pandas.read_csv({!r})"),
+    b"PAR1": ("Parquet", "pandas.read_parquet({!r})", "x"),
+    b"xl/workbook.xml": ("Excel", "pandas.read_excel({!r})", "x"),
+    b"MATLAB": ("a MATLAB file", "scipy.io.loadmat({!r})", X_AND_Y),
+    b"\x89HDF": ("HDF5", "h5py.File({!r})", X_AND_Y),
+    b"\x80": ("a pickle (can it be trusted?)", "pandas.read_pickle({!r})", X_AND_Y),
+    b"@relation": ("ARFF", "scipy.io.arff.loadarff({!r})[0]", "pandas.DataFrame(x).astype(float)"),
 }
 
-Digits = tuple[np.ndarray, np.ndarray | None]  # images (N, 28, 28) uint8, labels (N,) or None
+Labels = np.ndarray | None  # (N,) integers 0-9
+Digits = tuple[np.ndarray, Labels]  # images (N, 28, 28) uint8
 
 
 def is_table(path: Path) -> bool:
     """Whether a file's name says that it is a table, and not a picture."""
-    return path.name.lower().endswith(TABLES + FRAMES)
+    return path.name.lower().endswith(tuple(TABLES.split()))
 
 
 def read_table(path: str | Path, wanted: str = "train") -> Digits:
@@ -64,25 +56,23 @@ def read_table(path: str | Path, wanted: str = "train") -> Digits:
 
 def read_parts(path: Path, wanted: str) -> dict[str, Digits]:
     """The same of all that is in a file: "train" and "test" of an .npz with the names of Keras'."""
-    arrays = read_npz(path, []) if path.suffix.lower() == ".npz" else {}
-    if path.suffix.lower() == ".npz" and len(arrays) != 1:
-        parts = named_parts(path, arrays, wanted)
+    if path.suffix.lower() == ".npz":
+        parts = parts_of_npz(path, wanted)
+    elif isinstance(content := unpack(path, wanted), bytes):
+        parts = {wanted: read_csv(path, content)}
     else:
-        content = b"" if arrays else unpack(path, wanted)
-        if content.startswith((IDX, NPY)):
-            arrays = {"the array": read_array(path, content)}
-        if arrays:
-            ((name, images),) = arrays.items()
-            parts = {wanted: check_arrays(path, name, images, "the labels", labels_of(path))}
-        else:
-            parts = {wanted: read_csv(path, content)}
+        parts = {wanted: check_arrays(path, content, labels_of(path), "the array", "the labels")}
     if path == EMBEDDED:
         return parts
     return {part: (checked(path, images), labels) for part, (images, labels) in parts.items()}
 
 
-def named_parts(path: Path, arrays: dict[str, np.ndarray], wanted: str) -> dict[str, Digits]:
-    """x_train, y_train and x_test, y_test, or only those that are wanted."""
+def parts_of_npz(path: Path, wanted: str) -> dict[str, Digits]:
+    """x_train, y_train and x_test, y_test, or only those that are wanted, or the only array."""
+    arrays = read_npz(path, [])
+    if len(arrays) == 1:
+        ((name, images),) = arrays.items()
+        return {wanted: check_arrays(path, images, labels_of(path), name, "the labels")}
     parts = {}
     for part in ("train", "test"):
         x, y = f"x_{part}", f"y_{part}"
@@ -91,41 +81,44 @@ def named_parts(path: Path, arrays: dict[str, np.ndarray], wanted: str) -> dict[
                 if key not in arrays:
                     found = ", ".join(map(repr, arrays)) or "nothing"
                     raise InputError(f"{path}: has no array {key!r}, only {found}")
-            parts[part] = check_arrays(path, x, arrays[x], y, arrays[y])
+            parts[part] = check_arrays(path, arrays[x], arrays[y], x, y)
     return parts
 
 
-def unpack(path: Path, wanted: str) -> bytes:
-    """The bytes of a table without its packing; text as UTF-8."""
+def unpack(path: Path, wanted: str) -> bytes | np.ndarray:
+    """The array of an IDX or .npy file, or else the text of a CSV, as UTF-8; packed or not."""
     if not path.is_file():
         what = "is not a file" if path.exists() else "there is no such file"
         what = "is a link to what is not there" if path.is_symlink() else what
         raise InputError(f"{path}: {what}; give a .csv, .csv.gz, .zip or .npz file")
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path}: has more than {MAX_BYTES:,} bytes; give fewer rows")
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MAX_BYTES + 1)
-        elif content.startswith(b"PK"):
+        for mark, opened in PACKED.items():
+            if content.startswith(mark):
+                content = opened(io.BytesIO(content)).read(MAX_BYTES + 1)
+        if content.startswith(b"PK"):
             archive = zipfile.ZipFile(io.BytesIO(content))
             if "xl/workbook.xml" in archive.namelist():
                 refuse_foreign(path, b"xl/workbook.xml")
             content = archive.open(the_csv(path, archive, wanted)).read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise InputError(f"{path}: unpacks to more than {MAX_BYTES:,} bytes; give fewer rows")
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            content = content.decode("utf-16").encode()
+        refuse_foreign(path, content[:4096])
+        if content.startswith(NPY):
+            return np.load(io.BytesIO(content), allow_pickle=False)
+        if content.startswith(IDX):
+            sizes = np.frombuffer(content, ">u4", content[3], 4)
+            return np.frombuffer(content, np.uint8, offset=4 + sizes.nbytes).reshape(sizes)
+        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        return content.decode("utf-16").encode() if utf16 else content.removeprefix(b"\xef\xbb\xbf")
     except InputError:
         raise
-    except Exception as error:  # a damaged archive makes gzip and zipfile fail in a dozen ways
-        raise damaged(path, error) from error
-    refuse_foreign(path, content[:4096])
-    return content.removeprefix(b"\xef\xbb\xbf")
-
-
-def damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path}: cannot be read ({error}); is it damaged or cut short?")
+    except Exception as error:  # damaged bytes make gzip, zipfile and NumPy fail in a dozen ways
+        raise InputError(
+            f"{path}: cannot be read ({error}); is it damaged or cut short?"
+        ) from error
 
 
 def the_csv(path: Path, archive: zipfile.ZipFile, wanted: str) -> str:
@@ -143,24 +136,15 @@ def the_csv(path: Path, archive: zipfile.ZipFile, wanted: str) -> str:
 def refuse_foreign(path: Path, head: bytes) -> None:
     """Raise InputError if a file begins as one of the FOREIGN formats does."""
     head = b"@relation" if b"@relation" in head.lower() else head  # comments come before it
-    for mark, (name, code) in FOREIGN.items():
+    for mark, (name, read, frame) in FOREIGN.items():
         if head.startswith(mark):
-            code = code.format(path.name) + "; frame.to_csv('digits.csv', index=False)"
+            modules = "numpy, pandas, " + read.partition("(")[0].rpartition(".")[0]
+            code = f"import {modules}; x = {read.format(path.name)}; "
+            code += f"frame = {frame}; frame.to_csv('digits.csv', index=False)"
             raise InputError(f"{path}: is {name}; make a CSV of it, in Python: {code}")
 
 
-def read_array(path: Path, content: bytes) -> np.ndarray:
-    """The array of an IDX or .npy file."""
-    try:
-        if content.startswith(NPY):
-            return np.load(io.BytesIO(content), allow_pickle=False)
-        sizes = np.frombuffer(content, ">u4", content[3], 4)
-        return np.frombuffer(content, np.uint8, offset=4 + sizes.nbytes).reshape(sizes)
-    except Exception as error:  # a damaged header makes NumPy fail in a dozen ways
-        raise damaged(path, error) from error
-
-
-def labels_of(path: Path) -> np.ndarray | None:
+def labels_of(path: Path) -> Labels:
     """The labels that belong to a file of images, from the file named as it is, if there is one."""
     for images, labels in PAIRS:
         name = path.name.replace(images, labels).replace("idx3", "idx1").removesuffix(".gz")
@@ -168,25 +152,24 @@ def labels_of(path: Path) -> np.ndarray | None:
             if images in path.name and other.is_file():
                 if other.suffix == ".npz":
                     return next(iter(read_npz(other, []).values()), None)
-                return read_array(other, unpack(other, "labels"))
+                return np.asarray(unpack(other, "labels"))
     return None
 
 
-def check_arrays(
-    path: Path, x: str, images: np.ndarray, y: str, labels: np.ndarray | None
-) -> Digits:
-    """Images and labels from arrays called x and y, after checking what the network relies on."""
+def check_arrays(path: Path, images: np.ndarray, labels: Labels, x: str, y: str) -> Digits:
+    """Images and labels, called x and y in errors, if they are what the network relies on."""
     if images.dtype != np.uint8 or images.shape[1:] not in ((28, 28), (784,)):
         raise InputError(f"{path}: {x} is {images.dtype} {images.shape}, not uint8 (N, 28, 28)")
-    if len(images) == 0:
+    count = len(images)
+    if count == 0:
         raise InputError(f"{path}: {x} holds no images")
-    images = images.reshape(-1, 28, 28)
-    if labels is None:
-        return images, None
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-        expected = f"not integers ({len(images)},)"
-        raise InputError(f"{path}: {y} is {labels.dtype} {labels.shape}, {expected}")
-    wrong = np.flatnonzero((labels < 0) | (labels > 9))
-    if len(wrong):
-        raise InputError(f"{path}: {y}[{wrong[0]}] is {labels[wrong[0]]}, not 0-9")
-    return images, labels.astype(int)
+    if labels is not None:
+        if labels.shape != (count,) or labels.dtype.kind not in "iu":
+            raise InputError(
+                f"{path}: {y} is {labels.dtype} {labels.shape}, not integers ({count},)"
+            )
+        wrong = np.flatnonzero((labels < 0) | (labels > 9))
+        if len(wrong):
+            raise InputError(f"{path}: {y}[{wrong[0]}] is {labels[wrong[0]]}, not 0-9")
+        labels = labels.astype(int)
+    return images.reshape(-1, 28, 28), labels

@@ -84,8 +84,8 @@ def split_header(content: bytes) -> Table:
         raise InputError("is not a text file with rows of numbers; a CSV is expected")
     if first.startswith("<"):
         raise InputError("is a web page, not a CSV; was it saved without logging in?")
-    delimiter = max(",;\t", key=first.count)
-    delimiter = delimiter if delimiter in first else None  # as np.savetxt does
+    mark = max(",;\t", key=first.count)
+    delimiter = mark if mark in first else None  # np.savetxt separates by spaces
     names = [name.strip(' "').lower() for name in first.split(delimiter)]
     numbers = sum(bool(NUMBER.fullmatch(name)) for name in names)
     is_header = numbers <= len(names) / 2 or len(set(names) & set(COUNTED)) > PIXELS / 2
