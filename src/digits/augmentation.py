@@ -7,6 +7,7 @@ rows and columns (28, 28), in pixels. `warp` looks there, for a whole group of i
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -108,14 +109,21 @@ def warp(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarra
     return result.T
 
 
-def augment(x: np.ndarray, name: str, strength: float, rng: np.random.Generator) -> np.ndarray:
+def augment(
+    x: np.ndarray,
+    name: str,
+    strength: float,
+    rng: np.random.Generator,
+    finish: Callable[[np.ndarray], np.ndarray] = lambda pictures: pictures,
+) -> np.ndarray:
     """Distort the rows of x (N, 784) in place, every group of up to 128 under a map of its own.
 
-    A group is every n-th row, so that neighbours, which make up a batch, differ in their maps.
+    A group is every n-th row, so that neighbours, which make up a batch, differ in their maps. Each
+    distorted group (n, 784) is handed to `finish`, which returns the same shape.
     """
     groups = math.ceil(len(x) / GROUP)
     for group in range(groups):
-        x[group::groups] = warp(x[group::groups], *AUGMENTATIONS[name](rng, strength))
+        x[group::groups] = finish(warp(x[group::groups], *AUGMENTATIONS[name](rng, strength)))
     return x
 
 
@@ -129,10 +137,10 @@ def distortion(
     """
     if config.augmentation == "none":
         return None
+    name, strength = config.augmentation, config.augmentation_strength
     preprocess = PREPROCESSING[config.preprocessing]
 
-    def distort(x: np.ndarray) -> np.ndarray:
-        x = augment(x, config.augmentation, config.augmentation_strength, rng)
+    def finish(x: np.ndarray) -> np.ndarray:
         return preprocess(x.reshape(-1, SIDE, SIDE)).reshape(x.shape).take(order, axis=1)
 
-    return distort
+    return partial(augment, name=name, strength=strength, rng=rng, finish=finish)
