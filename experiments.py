@@ -177,6 +177,8 @@ def main() -> int:
 
     arguments = parse_arguments()
     root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
+    if arguments.compare and arguments.experiments:
+        raise InputError(f"--compare A B trains nothing: leave out {arguments.experiments[0]}")
     shown = EXPERIMENTS if arguments.list else names
     entries = {name: checked_entry(name, EXPERIMENTS) for name in shown}
     if arguments.list:
@@ -186,8 +188,6 @@ def main() -> int:
             print(f"{name:15} {runs:4}  {entry['question']}")
         return 0
     if arguments.compare:
-        if arguments.experiments:
-            raise InputError(f"--compare A B trains nothing: leave out {arguments.experiments[0]}")
         compared = compare_runs(root, *arguments.compare)
         publish([compared], arguments)
         print(answer(compared, VALUES, arguments.data, root))

@@ -140,17 +140,6 @@ def test_colours_stay_apart_with_deuteranopia():
         assert distances[np.triu_indices(len(lab), 1)].min() > 20
 
 
-def test_ordered_values_grow_evenly_lighter():
-    looks = style.looks("abcdefg", ordered=True)
-    weights = [0.2126, 0.7152, 0.0722]
-    shades = [
-        weights @ np.array(matplotlib.colors.to_rgb(look["color"])) for look in looks.values()
-    ]
-    steps = np.diff(shades)
-    assert steps.min() > 0.04
-    assert steps.max() < 4 * steps.min()
-
-
 @pytest.mark.parametrize("unit", ["", "%"])
 @pytest.mark.parametrize(
     ("low", "high"),

@@ -153,21 +153,6 @@ def test_configurations_stuck_at_guessing_do_not_make_the_others_wild():
     assert real(verdict) == ["a", "b"]
 
 
-def test_failed_seeds_are_left_out_by_seed_and_not_by_position():
-    rng = np.random.default_rng(0)
-    seed_effect = {0: 0.0, 1: 3.0, 2: -2.0}
-    values = {
-        label: {seed: 97 + effect + rng.normal(0, 0.01) for seed, effect in seed_effect.items()}
-        for label in "abc"
-    }
-    complete = compare(values)
-    del values["b"][0]  # the position of the others' first seed
-    part = compare(values)
-    for label in "abc":
-        assert part.behind[label] == pytest.approx(complete.behind[label], abs=0.05)
-    assert real(complete) == real(part) == []
-
-
 def test_by_hand():
     """Residuals of (97, 98), (96, 98): +-0.25 each, so s^2 = 4 * 0.0625 / 1, and n = 2."""
     verdict = compare({"a": {0: 97.0, 1: 98.0}, "b": {0: 96.0, 1: 98.0}})

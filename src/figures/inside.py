@@ -72,9 +72,9 @@ def plot_layers(path: Path, title: str, rows: list[dict], activation: str, sampl
         "gradient_ratio": "size of the gradient\nover size of the weights",
         "dead_share": f"hidden units silent for\nall of {sample:,} images",
     }
-    foot = "spread: standard deviation over units and images; what is 0 or infinite is not drawn"
+    foot = "spread: standard deviation over units and images; 0 and infinity are not drawn"
     if activation == "relu" and count > 1:
-        foot += ". Silent units add nothing: a tenth is common and harmless, half is not"
+        foot += ". Of silent units, a tenth is harmless, half is not"
     else:
         del quantities["dead_share"]
     width = 7.1 / len(quantities) - 0.6

@@ -127,6 +127,7 @@ class Recorder:
             raise KeyboardInterrupt
         self.stopped, self.snapshots = "interrupted", {}  # a film would take too long now
 
+    @np.errstate(all="ignore")  # weights may be finite, and their sums not
     def finish(self, score_test: bool = False) -> Run:
         """The run as it is now. With score_test the test set is looked at: here, and only here.
 

@@ -3,7 +3,6 @@
 import shlex
 import textwrap
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -38,9 +37,11 @@ class Results:
         varied = [name for name in every if name != "seed" and every[name].nunique() > 1]
         self.varied = every[varied].rename_axis("configuration")  # hyperparameters that differ
         self.is_grid = len(varied) == 2 and self.varied.nunique().prod() == len(configs)
-        series = every[varied[0]] if len(varied) == 1 and len(configs) > 2 else pd.Series(["", ""])
-        rises = series.is_monotonic_increasing or series.is_monotonic_decreasing
-        self.is_ordered = rises and pd.api.types.is_numeric_dtype(series)  # one number rises, falls
+        steps = (
+            self.varied.select_dtypes("number").diff()[1:].to_numpy()
+        )  # of a series: all up or down
+        one = len(varied) == steps.shape[1] == 1
+        self.is_ordered = one and bool((steps > 0).all() or (steps < 0).all())
         self.judge()
 
     def add(self, label: str, seed: int, outcome: Run | str) -> None:
@@ -112,12 +113,12 @@ def curves_table(results: Results) -> pd.DataFrame:
 def about(results: Results) -> list[str]:
     """What the table shows: data, epochs, seeds, date, and what is missing."""
     runs, configs = results.all_runs(), [c for each in results.configs.values() for c in each]
-    words = [results.data]
+    line = results.data
     for name in ("epochs", "seed"):
-        values = [getattr(config, name) for config in configs]
+        values = {getattr(config, name) for config in configs}
         low, high = min(values), max(values)
-        words.append(f"{name.rstrip('s')}s {low}" + f" to {high}" * (low != high))
-    lines = ["; ".join([*words, time.strftime("%Y-%m-%d %H:%M")])]
+        line += f"; {name.rstrip('s')}s {low}" + f" to {high}" * (low != high)
+    lines = [f"{line}; {time.strftime('%Y-%m-%d %H:%M')}"]
     ended = len(runs) + sum(map(len, results.failed.values()))
     if ended < len(configs):
         lines.append(f"{ended} of {len(configs)} runs have ended so far.")
@@ -129,23 +130,19 @@ def about(results: Results) -> list[str]:
 
 def table_lines(table: pd.DataFrame, measure: str) -> list[str]:
     """The summary as text of at most 80 columns; of many configurations the best 20."""
-    percent, points = "{:.2%}".format, lambda share: f"{100 * share:.2f}"
-    columns: dict[str, tuple[str, Callable]] = {
-        measure: ("accuracy", percent),
-        f"{measure}_std": ("+-", percent),
-    }
-    columns |= {"behind_best": ("behind", points), "noise": ("noise", points)}
-    columns["last_train_loss"] = "loss", "{:.4f}".format
-    columns["fastest_seconds"] = "seconds", "{:.1f}".format
+    columns = {measure: ("accuracy", "{:.2%}"), f"{measure}_std": ("+-", "{:.2%}")}
+    columns |= {"behind_best": ("behind", "{:.2f}"), "noise": ("noise", "{:.2f}")}  # in points
+    columns |= {"last_train_loss": ("loss", "{:.4f}"), "fastest_seconds": ("seconds", "{:.1f}")}
     if table["parameters"].nunique() > 1:
-        columns["parameters"] = "parameters", "{:,}".format
+        columns["parameters"] = "parameters", "{:,}"
     if len(table) > SHOWN and measure in table:
         table = table.sort_values(measure, ascending=False)
     shown = table.head(SHOWN).rename(lambda n: n if len(n) < 25 else f"{n[:11]}..{n[-11:]}")
     text = pd.DataFrame(index=[*shown.index])
     for name, (head, form) in columns.items():
         if name in shown:
-            text[head] = ["-" if value != value else form(value) for value in shown[name]]
+            values = shown[name] * (100 if name in ("behind_best", "noise") else 1)
+            text[head] = ["-" if value != value else form.format(value) for value in values]
     return [*text.to_string().splitlines(), *few([*table.index])[SHOWN:]]
 
 
