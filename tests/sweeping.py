@@ -4,9 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 
 
 def start_sweep(
@@ -41,3 +46,23 @@ def results_of(sweep: subprocess.Popen) -> dict[str, float | str]:
 def wait_for_a_result(sweep: subprocess.Popen) -> None:
     while not sweep.stdout.readline().startswith("RESULT"):
         assert sweep.poll() is None
+
+
+def processes_of(session: int) -> set[int]:
+    """The processes of a session that are still alive, from /proc."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] not in "ZX":
+            found.add(int(path.parent.name))
+    return found
+
+
+def until_nobody_is_left(session: int) -> None:
+    end = time.monotonic() + 30
+    while processes_of(session):
+        assert time.monotonic() < end, "a process is left"
+        time.sleep(0.02)

@@ -82,7 +82,8 @@ def test_an_edit_of_what_a_run_reaches_in_any_way_changes_the_key(
 def test_what_a_config_holds_anyway_does_not_count() -> None:
     assert key_with("train.py", "VALUES = {", 'VALUES = {"x": 1, ') == KEY
     assert key_with("train.py", "VALUES = {", "VALUES = OTHERS = {") != KEY
-    assert key_with("experiments.py", "\n\n", "\n\nHIDDEN = [[7], [8]]\nMORE: list = grid(x=[1])\n")
+    more = TEXTS["experiments.py"] + b"HIDDEN = [[7], [8]]\nMORE: list = grid(x=[1])\n"
+    assert code_key(TEXTS | {"experiments.py": more}) == KEY
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,8 @@ def test_what_a_config_holds_anyway_does_not_count() -> None:
         ("@register\ndef swish(z): pass", True),
         ("for name in 'ab': ACTIVATIONS[name] = swish", True),
         ("import helpers", True),
+        ("from helpers.more import swish", True),
+        ("class Swish: ACTIVATIONS['swish'] = swish", True),
         ("half saved(", True),
     ],
 )

@@ -15,8 +15,13 @@ import pytest
 
 from src.reading.saved import load_network
 from tests.conftest import ROOT
-from tests.sweeping import results_of, start_sweep, wait_for_a_result
-from tests.test_pool import needs_proc, processes_of
+from tests.sweeping import (
+    needs_proc,
+    results_of,
+    start_sweep,
+    until_nobody_is_left,
+    wait_for_a_result,
+)
 
 CONFIGS = {str(seed): {"hidden": [32], "epochs": 4, "seed": seed} for seed in range(8)}
 
@@ -41,13 +46,6 @@ def whole_runs(runs: Path) -> dict[str, bytes]:
         network, _ = load_network(mark.parent / "network.npz")
         found[mark.parent.name] = network.parameters.tobytes()
     return found
-
-
-def until_nobody_is_left(session: int) -> None:
-    end = time.monotonic() + 30
-    while processes_of(session):
-        assert time.monotonic() < end, "a process is left"
-        time.sleep(0.02)
 
 
 @needs_proc

@@ -19,8 +19,7 @@ from src.common.start import BLAS
 from src.runs import pool
 from src.runs.pool import jobs_possible, pack, run_tasks
 from tests.conftest import ROOT
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+from tests.sweeping import needs_proc, processes_of, until_nobody_is_left
 
 STUB = b"""
 import os, random, signal, sys, threading, time
@@ -254,19 +253,6 @@ run_script(main)
 """
 
 
-def processes_of(session: int) -> set[int]:
-    """The processes of a session that are still alive, from /proc."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] not in "ZX":
-            found.add(int(path.parent.name))
-    return found
-
-
 @needs_proc
 @pytest.mark.parametrize("names", ["INT", "TERM", "HUP", "KILL", "INT TERM"])
 @pytest.mark.parametrize("delay", [0, 0.2, None])
@@ -300,10 +286,7 @@ def test_a_stop_leaves_nothing_behind(names: str, delay: float | None, tmp_path:
     _, errors = parent.communicate(timeout=30)
     assert parent.returncode == (-signal.SIGKILL if names == "KILL" else 130)
     assert "Traceback" not in errors and len(errors.split()) <= 1, errors
-    end = time.monotonic() + 30
-    while processes_of(parent.pid):
-        assert time.monotonic() < end, "a process is left"
-        time.sleep(0.02)
+    until_nobody_is_left(parent.pid)
 
 
 @needs_proc

@@ -137,3 +137,13 @@ def test_the_cheapest_run_comes_first_and_then_the_longest() -> None:
     sizes = {"b": (64,), "a": (8,), "c": (256,), "d": (64, 64)}
     missing = {n: Wanted("", n, Config(hidden=size), False) for n, size in sizes.items()}
     assert in_good_order(missing) == ["a", "c", "d", "b"]
+
+
+def test_whoever_stops_listening_is_told_what_is_saved(
+    digits: Data, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    runs = sweep.sweep(WANTED, digits, tmp_path, 1)
+    next(runs)
+    runs.close()
+    assert "\n1 of 3 runs are saved. Give the same command again" in capsys.readouterr().err
+    assert len(times(tmp_path)) == 1
