@@ -44,17 +44,14 @@ def load_data(path: str | Path | None = None) -> Data:
 
     Says on standard error what is odd about the images, and which digits have no image at all.
     """
-    if path is None:
-        there = {entry.name.lower(): entry for entry in ROOT.iterdir()}  # broken links too
-        path = next((there[name] for name in KAGGLE if name in there), EMBEDDED)
-    path = Path(path)
+    there = {entry.name.lower(): entry for entry in ROOT.iterdir()}  # broken links too
+    default = next((there[name] for name in KAGGLE if name in there), EMBEDDED)
+    path = Path(path or default)
     parts = read_parts(path, "train")
     images, labels = parts["train"]
     if labels is None:
-        raise InputError(
-            f"{path}: has no label column, so it cannot be trained on. "
-            "Is it Kaggle's test.csv? Training needs train.csv"
-        )
+        advice = "Is it Kaggle's test.csv? Training needs train.csv"
+        raise InputError(f"{path}: has no label column, so it cannot be trained on. {advice}")
     digits = np.unique(labels).tolist()
     if len(digits) < 2:
         raise InputError(f"{path}: every label is {digits[0]}; give at least two digits")
@@ -77,10 +74,9 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
     """
     validation = round(count * fraction)
     if validation >= count or (fraction > 0 and validation == 0):
-        raise InputError(
-            f"{count} digits cannot be split with validation_fraction={fraction}: "
-            "each side needs at least one; give more digits or another fraction"
-        )
+        advice = "each side needs at least one; give more digits or another fraction"
+        what = f"{count} digits cannot be split with validation_fraction={fraction}"
+        raise InputError(f"{what}: {advice}")
     rows = np.random.default_rng([seed, SPLIT_STREAM]).permutation(count)
     return rows[validation:], rows[:validation]
 
@@ -98,7 +94,7 @@ def row_hashes(images: np.ndarray) -> np.ndarray:
 def seen_rows(images: np.ndarray, trained_on: np.ndarray) -> int:
     """How many of the images (N, 28, 28) a network saw in training: row_hashes in `trained_on`.
 
-    Kaggle's 42,000 + 28,000 digits are MNIST's 70,000. A network that was trained on MNIST has seen
-    the answers to most of its test.csv, and its score there says nothing about new digits.
+    Kaggle's 42,000 + 28,000 digits are MNIST's 70,000: a network that was trained on MNIST has seen
+    the answers to most of its test.csv.
     """
     return int(np.isin(row_hashes(images), trained_on).sum())

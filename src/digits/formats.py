@@ -22,7 +22,8 @@ MAX_BYTES = 2**30  # of an unpacked file: half a million digits, over ten times 
 PAIRS = [("images", "labels"), ("imgs", "labels"), ("X_", "y_"), ("x_", "y_")]  # in files' names
 IDX, NPY = b"\0\0\x08", b"\x93NUMPY"  # how these files begin
 PACKED: dict[bytes, Callable] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-TABLES = ".csv .tsv .txt .gz .zip .bz2 .xz .npz .npy -ubyte .parquet .xlsx .mat .h5 .pkl .arff"
+TABLES = ".csv .tsv .txt .gz .zip .bz2 .xz .npz .npy -ubyte"
+FRAMES = ".parquet .xlsx .mat .h5 .pkl .pickle .arff"  # are refused with advice
 X_AND_Y = "pandas.DataFrame(numpy.array(x['X'])).assign(label=numpy.ravel(x['y']))"
 # How a file begins -> what it is, the Python that reads it as x, and that makes a frame of x.
 FOREIGN = {
@@ -40,7 +41,7 @@ Digits = tuple[np.ndarray, Labels]  # images (N, 28, 28) uint8
 
 def is_table(path: Path) -> bool:
     """Whether a file's name says that it is a table, and not a picture."""
-    return path.name.lower().endswith(tuple(TABLES.split()))
+    return path.name.lower().endswith(tuple(f"{TABLES} {FRAMES}".split()))
 
 
 def read_table(path: str | Path, wanted: str = "train") -> Digits:
