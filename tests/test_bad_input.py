@@ -437,6 +437,11 @@ SCRIPT_FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "text for a number": (["--epochs", "x"], ["--epochs", "'x'"]),
     "zero epochs": (["--epochs", "0"], ["epochs = 0", "1 to 100,000"]),
     "NaN": (["--learning-rate", "nan"], ["learning_rate = nan"]),
+    "nothing to be patient with": (
+        ["--data", "good.csv", "--patience", "2", "--validation-fraction", "0"],
+        ["--patience needs validation images"],
+    ),
+    "no units": (["--hidden", "0"], ["hidden = [0]"]),
     "unknown flag": (["--epoch-count", "3"], ["--epoch-count"]),
     "unknown recipe": (["--recipe", "soup"], ["--recipe", "'soup'", "plain"]),
     "no such file": (["--data", "nowhere.csv"], ["nowhere.csv", "no such file"]),

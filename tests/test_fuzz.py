@@ -100,23 +100,12 @@ def damaged_csv(digits: Data, rng: np.random.Generator) -> bytes:
     table = digit_table(digits, 6)[between(rng, 0, 2) :]
     for _ in range(between(rng, 0, 3)):
         table = damage_table(table, rng)
-    delimiter, newline = (
-        ",,,;\t"[between(rng, 0, 5)],
-        ["\n", "\n", "\r\n", "\r"][between(rng, 0, 4)],
-    )
-    content = csv_text(table, delimiter, newline).encode()
-    form = between(rng, 0, 10)
-    if form == 0:
-        content = codecs.BOM_UTF8 + content
-    elif form == 1:
-        content = content.decode().encode("utf-16")
-    elif form == 2:
-        content = gzip.compress(content)
-    elif form == 3:
-        content = zipped({"train.csv": content})
-    if rng.random() < 0.6:
-        content = damage_bytes(content, rng)
-    return content
+    text = csv_text(table, ",,,;\t"[between(rng, 0, 5)], ["\n", "\r\n", "\r"][between(rng, 0, 3)])
+    plain = text.encode()
+    forms = [codecs.BOM_UTF8 + plain, text.encode("utf-16"), gzip.compress(plain)]
+    forms += [zipped({"train.csv": plain}), *[plain] * 6]
+    content = forms[between(rng, 0, 10)]
+    return damage_bytes(content, rng) if rng.random() < 0.6 else content
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
@@ -155,11 +144,8 @@ def damaged_npz(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> byte
             changed = array
         if name in arrays:
             arrays[name] = changed
-    members = {}
-    for key, array in arrays.items():
-        buffer = io.BytesIO()
-        np.save(buffer, array)
-        members[f"{key}.npy"] = buffer.getvalue()
+    with zipfile.ZipFile(io.BytesIO(packed(arrays))) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
     if kind == 1:
         content = members[f"{name}.npy"]
         header = damage_bytes(content[:128], rng) if rng.random() < 0.7 else content[:128]
@@ -175,12 +161,11 @@ def damaged_model(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> by
     kind = between(rng, 0, 3)
     if kind == 0:
         header = json.loads(str(arrays["header"]))
-        name = list(header)[between(rng, 0, len(header))]
-        odd = ODD_NUMBERS[between(rng, 0, len(ODD_NUMBERS))]
+        place: dict | list = header
+        name: str | int = list(header)[between(rng, 0, len(header))]
         if name == "layer_sizes" and rng.random() < 0.7:
-            header[name][between(rng, 0, 3)] = odd
-        else:
-            header[name] = odd
+            place, name = header[name], between(rng, 0, 3)
+        place[name] = ODD_NUMBERS[between(rng, 0, len(ODD_NUMBERS))]  # type: ignore[index,call-overload]
         arrays = {**arrays, "header": np.array(json.dumps(header))}
         return damaged_npz(arrays, rng) if rng.random() < 0.1 else packed(arrays)
     if kind == 1:
@@ -230,44 +215,31 @@ def parsed_naively(path: Path) -> tuple[list[list[float]], list[float] | None]:
     return [[row[name] for name in PIXEL_NAMES] for row in rows], labels
 
 
-def check_images(images: np.ndarray) -> None:
-    assert images.dtype == np.uint8
-    assert images.ndim == 3 and images.shape[1:] == (28, 28) and images.max() > 1
-
-
-def check_labels(labels: np.ndarray, count: int) -> None:
-    assert labels.shape == (count,)
-    assert labels.dtype == int
+def check_digits(images: np.ndarray, labels: np.ndarray) -> None:
+    assert images.dtype == np.uint8 and images.shape[1:] == (28, 28)
+    assert labels.dtype == int and labels.shape == (len(images),)
     assert set(labels.tolist()) <= set(range(10))
 
 
 def check_csv(path: Path) -> None:
     images, labels = read_table(path)
-    check_images(images)
     true_pixels, true_labels = parsed_naively(path)
     assert images.reshape(-1, 784).tolist() == true_pixels
-    if labels is None:
-        assert true_labels is None
-    else:
-        check_labels(labels, len(images))
-        assert labels.tolist() == true_labels
+    assert (None if labels is None else labels.tolist()) == true_labels
+    check_digits(images, np.zeros(len(images), int) if labels is None else labels)
 
 
 def check_npz(path: Path) -> None:
     data = load_data(path)
-    check_images(data.images)
-    check_labels(data.labels, len(data.images))
+    check_digits(data.images, data.labels)
+    check_digits(data.test_images, data.test_labels)
     assert len(set(data.labels.tolist())) > 1
-    assert data.test_images.shape[1:] == (28, 28) and data.test_images.dtype == np.uint8
-    if len(data.test_images):
-        check_labels(data.test_labels, len(data.test_images))
 
 
 def check_model(path: Path) -> None:
     network, metadata = load_network(path)
-    assert network.parameters.dtype in (np.float32, np.float64)
+    assert network.parameters.dtype in (np.float32, np.float64) and isinstance(metadata, dict)
     assert np.isfinite(network.parameters).all()
-    assert isinstance(metadata, dict)
     sizes = network.layer_sizes
     assert [weights.shape for weights in network.weights] == list(pairwise(sizes))
     assert sum(array.size for array in network.weights + network.biases) == network.parameters.size
@@ -278,9 +250,8 @@ def check_model(path: Path) -> None:
 
 def fuzz(kind: str, seeds: range, digits: Data, folder: Path) -> int:
     """Make and read a damaged file for each seed. Returns how many were accepted."""
-    labels, some = digits.labels, slice(0, 6)
-    arrays = {"x_train": digits.images[some], "y_train": labels[some].astype(np.uint8)}
-    arrays |= {"x_test": digits.test_images[some], "y_test": digits.test_labels[some]}
+    arrays = {"x_train": digits.images[:6], "y_train": digits.labels[:6].astype(np.uint8)}
+    arrays |= {"x_test": digits.test_images[:6], "y_test": digits.test_labels[:6]}
     save_network(folder / "network.npz", NeuralNetwork([5, 4, 3]))
     with np.load(folder / "network.npz") as file:
         network = dict(file)
@@ -298,12 +269,7 @@ def fuzz(kind: str, seeds: range, digits: Data, folder: Path) -> int:
     return accepted
 
 
-def survives(
-    seed: int,
-    make: Callable[[np.random.Generator], bytes],
-    check: Callable[[Path], None],
-    path: Path,
-) -> bool:
+def survives(seed: int, make: Callable, check: Callable, path: Path) -> bool:
     """Whether the damaged file of this seed is accepted, and rightly; False if it is refused."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -326,14 +292,7 @@ def survives(
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs an alarm against hanging")
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [
-        ("csv", 400),
-        ("npz", 300),
-        ("model", 300),
-        pytest.param("csv", 1200, marks=pytest.mark.slow),
-        pytest.param("npz", 700, marks=pytest.mark.slow),
-        pytest.param("model", 700, marks=pytest.mark.slow),
-    ],
+    [("csv", 400), ("npz", 300), ("model", 300), pytest.param("csv", 1200, marks=pytest.mark.slow)],
 )
 def test_damaged_files_are_refused_or_read_rightly(
     kind: str, count: int, digits: Data, tmp_path: Path
