@@ -101,7 +101,7 @@ def test_where_nothing_can_be_written_the_flag_is_named(
         read = tmp_path / ("test.csv" if about else "digit.png")
         (tmp_path / "test.csv").write_text(csv_text(digit_table(digits, 3)))
         Image.fromarray(255 - digits.images[0]).save(tmp_path / "digit.png")
-        words = [read, "--model", model, "--out", below / "answers"]
+        words = [read, "--model", model, "--out", below / f"answers{read.suffix}"]
     command = [sys.executable, ROOT / f"{name}.py", *map(str, words)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     flag = "--out" if name == "predict" else "--results"

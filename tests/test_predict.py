@@ -287,7 +287,7 @@ def test_without_a_network_the_next_step_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "DEFAULT_MODEL", folder / "nowhere.npz")
-    with pytest.raises(InputError, match=r"`python train.py` makes one"):
+    with pytest.raises(InputError, match=r"`python train.py --recipe best` makes one"):
         load_models([folder / "nowhere.npz"])
 
 
