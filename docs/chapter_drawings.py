@@ -111,13 +111,13 @@ def draw_overfitting(data: Data) -> None:
 
 
 def draw_augmentation(data: Data) -> None:
-    """A digit as it is, preprocessed in two ways, and eight copies for each kind of distortion."""
+    """A digit as it is and preprocessed in two ways; eight copies of it for each distortion."""
     digit, rng = data.images[[np.argmax(data.labels == 3)]], np.random.default_rng(0)
     kinds = {"shift": "shift", "affine": "affine", "elastic": "elastic"}
     kinds["affine_elastic"] = "affine\n+ elastic"
     seen = {"as it is": digit, "deskewed": PREPROCESSING["deskew"](digit)}
     seen["a standard size"] = PREPROCESSING["normalise"](digit)
-    title = "One digit, preprocessed (left), then distorted anew each time it is trained on"
+    title = "One digit, preprocessed (left) and distorted at strength 1 (right)"
     with style.drawing(FIGURES / "augmentation.png", (9, 4.0), title) as figure:
         for number, (name, image) in enumerate(seen.items()):
             axes = style.place(figure, 0.2, 2.55 - 1.15 * number, 0.85, 0.85)
@@ -125,7 +125,7 @@ def draw_augmentation(data: Data) -> None:
             axes.set_xlabel(name)
         for number, (kind, name) in enumerate(kinds.items()):
             axes = style.place(figure, 2.4, 2.62 - 0.83 * number, 6.5, 0.78)
-            start = scale(np.repeat(seen["a standard size"], 8, axis=0))[:, None]
+            start = scale(np.repeat(digit, 8, axis=0))[:, None]
             copies = [augment(each, kind, 1.0, rng).reshape(28, 28) for each in start]
             style.draw_picture(axes, style.mosaic(copies, 8, down=28), "", cmap="gray_r", vmin=0)
             axes.set_yticks([13.5], [name])
