@@ -83,7 +83,7 @@ def trace(network: NeuralNetwork, cache: list[tuple], layer: int, unit: int) -> 
 
     Further back, the weight is that of all paths to the unit, each the product of its weights and
     of the slopes f'(z) on its way. ReLU's slope is 1 or 0: what goes through an active unit counts
-    in full, through a silent one not at all. `spoke` holds one list a layer, pixels first;
+    in full, through a silent one not at all. `spoke` holds one list for each layer, pixels first;
     `weights` (784,) are the pixels', which for a unit of the first layer are its very own.
     """
     _, derivative = ACTIVATIONS[network.activation]

@@ -1,7 +1,7 @@
 """Read digits with a network that `python train.py` has made.
 
     python predict.py test.csv                   # Kaggle's test.csv -> results/submission.csv
-    python predict.py photo.jpg sheets/          # one's own handwriting -> results/predictions.png
+    python predict.py photo.jpg sheets/          # your own handwriting -> results/predictions.png
     python predict.py photo.jpg --out answers.csv           # the same as a table
     python predict.py test.csv --model A.npz B.npz C.npz    # average their probabilities
 

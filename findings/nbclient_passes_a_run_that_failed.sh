@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A script that fails under %run fails no cell: nbclient goes on, and so does a CI that relies on it.
+# A script that fails under %run does not fail its cell: nbclient goes on, as does a CI that relies on it.
 #
 # nbclient 0.11.0, IPython 9.18.1. Expected: an exception in a script that a cell starts with %run raises
 # CellExecutionError, as the same exception in the cell does. Seen: it is shown, as an output of type

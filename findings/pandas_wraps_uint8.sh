@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# pandas with the pyarrow engine turns 256 into 0, -1 into 255 and 7.5 into 7 without a word.
+# pandas with the pyarrow engine turns 256 into 0, -1 into 255 and 7.5 into 7 without a warning.
 #
-# pandas 3.1.1, pyarrow 26.0.1. Expected: read_csv with dtype uint8 raises where a number is no uint8,
-# as its C engine does. Seen: it wraps and cuts. Remedy: read without a dtype, look at the smallest and
+# pandas 3.1.1, pyarrow 26.0.1. Expected: read_csv with dtype uint8 raises where a number is not a uint8,
+# as its C engine does. Seen: it wraps around and cuts off fractions. Remedy: read without a dtype, look at the smallest and
 # the largest number, and convert then.
 set -eu
 folder=$(mktemp -d)

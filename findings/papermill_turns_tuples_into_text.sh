@@ -2,7 +2,7 @@
 # papermill hands a tuple to a notebook as text.
 #
 # papermill 2.7.0. Expected: the parameter hidden=(128, 64) arrives as a tuple, or as a list. Seen: it
-# arrives as the text "(128, 64)", over which a loop runs character by character. A list arrives as one.
+# arrives as the text "(128, 64)", over which a loop runs character by character. A list arrives as a list.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -2,7 +2,7 @@
 # polars reads " 7" and "+7" as whole numbers, but not "7 " and "-0".
 #
 # polars 2.1.0. Expected: spaces on either side of a number are treated alike, and -0 is 0, as in
-# Python, NumPy and pandas. Seen: as said. Remedy: strip cells before they are parsed.
+# Python, NumPy and pandas. Seen: as in the title. Remedy: strip cells before they are parsed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@
 #
 # scikit-learn 1.9.1. Expected: with alpha = 1, a step of SGD takes learning_rate * alpha of each weight,
 # whatever the batch. Seen: learning_rate * alpha / batch size; doubling the batch halves the penalty.
-# Who compares weight decay with another library has to multiply alpha by the batch size.
+# Whoever compares weight decay with another library has to multiply alpha by the batch size.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

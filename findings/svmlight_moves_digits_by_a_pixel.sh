@@ -4,7 +4,7 @@
 # scikit-learn 1.9.1. Expected: load_svmlight_file gives back what dump_svmlight_file wrote, with
 # the defaults of both. Seen: dump writes columns from 0, and load guesses from the smallest column that
 # it meets whether they count from 0 or 1. Pixel 0 of every digit is blank and so not written, the guess
-# is 1, and every image moves. A classifier at 97 % falls to 49 %. Remedy: zero_based=True.
+# is 1, and every image moves. A classifier at 97% falls to 49%. Remedy: zero_based=True.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A 16-bit TIFF in which white is 0 is inverted by OpenCV or not, as it is asked for grey or for all bits.
+# A 16-bit TIFF in which white is 0 is inverted by OpenCV if it is asked for grey, not if for all bits.
 #
 # opencv-python-headless 5.0.0.93, Pillow 13.0.0, tifffile 2026.3.3. Expected: paper is bright, with every
 # flag and by either library, as it is in 8 bits. Seen: OpenCV gives bright paper with IMREAD_GRAYSCALE and

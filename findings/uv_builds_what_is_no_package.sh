@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# uv build makes a wheel of a project that says it is no package.
+# uv build makes a wheel of a project that says it is not a package.
 #
 # uv 0.13.9, setuptools 80.9.0. Expected: with `package = false` under [tool.uv] there is nothing to build.
 # Seen: `uv sync` honours it and installs the dependencies alone; `uv build` (and `pip install .`) build the

@@ -33,7 +33,7 @@ def batches(
     the first pixels where they are blank in all of x. `transform` (augmentation) makes new x of
     several batches at once; a thread calls it, while the batches before are in use.
     """
-    images = images.reshape(len(images), math.prod(images.shape[1:]))  # one image a row
+    images = images.reshape(len(images), math.prod(images.shape[1:]))  # one row for each image
     order = rng.permutation(len(images))
     block_size = batch_size * (max(1, BLOCK // batch_size) if transform else 1)
     blocks = (order[start : start + block_size] for start in range(0, len(order), block_size))

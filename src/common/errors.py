@@ -1,4 +1,4 @@
-"""What ends a script and is no bug: one line that says what is wrong, where, and what to do."""
+"""What ends a script but is not a bug: one line that says what is wrong, where, and what to do."""
 
 import os
 import sys

@@ -63,7 +63,7 @@ def locked(path: Path, message: str) -> Iterator[None]:
 def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.ndarray]:
     """The named arrays of an .npz file that need not be trusted: nothing is unpickled.
 
-    Raises InputError if it is no sound .npz, lacks one of `keys`, or unpacks to over `limit` bytes.
+    Raises InputError if it is no valid .npz, lacks one of `keys`, or unpacks to over `limit` bytes.
     """
     if not path.is_file():
         what = "is not a file" if path.exists() else "there is no such file"

@@ -118,7 +118,7 @@ def augment(
 ) -> np.ndarray:
     """Distort the rows of x (N, 784) in place, every group of up to 128 under a map of its own.
 
-    A group is every n-th row, so that neighbours, which make up a batch, differ in their maps. Each
+    A group is every n-th row, so that a batch, whose rows are neighbours, gets many maps. Each
     distorted group (n, 784) is handed to `finish`, which returns the same shape.
     """
     groups = math.ceil(len(x) / GROUP)

@@ -1,4 +1,4 @@
-"""One's own handwriting to 28x28 images like MNIST's, so that the network can read it.
+"""Your own handwriting to 28x28 images like MNIST's, so that the network can read it.
 
 The network has seen nothing but MNIST: light ink on black, 20 pixels high, centred by mass. Each
 function here undoes one difference between a photo and that.

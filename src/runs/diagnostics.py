@@ -8,7 +8,7 @@ from src.utils import scale
 
 
 def layer_statistics(network: NeuralNetwork, images: np.ndarray, labels: np.ndarray) -> list[dict]:
-    """One row a layer, 1 = the first, measured on uint8 images (N, ...) and labels (N,):
+    """One row for each layer, 1 = the first, measured on uint8 images (N, ...) and labels (N,):
 
     - activation_std: the spread of its pre-activations z over images and units;
     - gradient_std: the spread of dL/dW, the gradient of its weights;
