@@ -67,7 +67,7 @@ class Config:
     preprocessing: str = choice(
         "none",
         list(PREPROCESSING),
-        "what is done once to every image; deskew straightens it, normalise also sizes it",
+        "what is done to every image; deskew straightens it, normalise also sizes it",
     )
     augmentation: str = choice(
         "none", ["none", *AUGMENTATIONS], "how training images are distorted, anew every epoch"
