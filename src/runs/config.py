@@ -45,7 +45,7 @@ class Config:
     activation: str = choice("relu", list(ACTIVATIONS), "the function after each hidden layer")
     initializer: str = choice("he_uniform", list(INITIALIZERS), "how the first weights are drawn")
     epochs: int = number(20, 1, 100_000, "passes over the training images; 10 to 100 are typical")
-    batch_size: int = number(32, 1, 1_000_000, "images a step; 16 to 256 are typical")
+    batch_size: int = number(32, 1, 1_000_000, "images in each step; 16 to 256 are typical")
     learning_rate: float = number(
         0.1, 1e-9, 1000, "the length of a step; 0.1 is typical, 0.03 with momentum"
     )
