@@ -67,8 +67,7 @@ def train(
     shuffle_rng, augment_rng, dropout_rng = (
         np.random.default_rng([config.seed, stream]) for stream in (1, 2, 3)
     )
-    # Blank pixels come first: they need no arithmetic. Distorted images are preprocessed later.
-    order = ink_order(images if config.augmentation == "none" else record.sample[0])
+    order = ink_order(images)  # blank pixels come first: they need no arithmetic
     distort = distortion(config, augment_rng, order)  # of each epoch's images; None for none
     if not distort:
         sort_pixels(images, order)

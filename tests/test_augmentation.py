@@ -125,13 +125,11 @@ def test_neighbours_differ_in_their_maps_and_a_group_has_at_most_128():
     assert (result[1:] != result[:-1]).any(axis=1).all()
 
 
-def test_a_digit_is_distorted_first_and_preprocessed_then(x):
-    config = Config(augmentation="affine_elastic", preprocessing="normalise")
-    order = np.random.default_rng(0).permutation(784)
-    result = distortion(config, np.random.default_rng(1), order)(x.copy())
-    distorted = augment(x.copy(), "affine_elastic", 1.0, np.random.default_rng(1))
-    expected = normalise(pictures(distorted)).reshape(-1, 784)[:, order]
-    np.testing.assert_allclose(result, expected, atol=1e-5)
+def test_the_pixels_come_in_the_order_that_is_given(x):
+    config, order = Config(augmentation="elastic"), np.random.default_rng(0).permutation(784)
+    natural = augment(x.copy(), "elastic", 1.0, np.random.default_rng(1))
+    ordered = distortion(config, np.random.default_rng(1), order)(x.copy())
+    np.testing.assert_array_equal(ordered, natural[:, order])
     assert distortion(Config(), np.random.default_rng(1), order) is None
 
 
@@ -191,10 +189,10 @@ def test_elastic_displacements_have_the_documented_size_and_smoothness(strength)
     assert abs(np.corrcoef(down, right)[0, 1]) < 0.06
 
 
-def test_affine_elastic_adds_an_elastic_map_to_an_affine_one():
+def test_affine_elastic_adds_half_an_elastic_map_to_an_affine_one():
     both = np.array(AUGMENTATIONS["affine_elastic"](np.random.default_rng(4), 0.8))
     rng = np.random.default_rng(4)
-    affine, elastic = np.array(affine_map(rng, 0.8)), np.array(elastic_map(rng, 0.8))
+    affine, elastic = np.array(affine_map(rng, 0.8)), np.array(elastic_map(rng, 0.4))
     np.testing.assert_allclose(both - affine, elastic - [ROWS, COLUMNS], atol=1e-5)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from src.digits.preprocessing import CENTRE, COLUMNS, PREPROCESSING, ROWS, SIDE
+from src.digits.preprocessing import CENTRE, COLUMNS, ROWS, SIDE
 
 GROUP = 128  # images under one map
 
@@ -63,9 +63,9 @@ def elastic_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
 
 
 def affine_elastic_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
-    """An affine map and an elastic one, their displacements added."""
+    """An affine map of this strength and an elastic one of half of it, displacements added."""
     rows, columns = affine_map(rng, strength)
-    more_rows, more_columns = elastic_map(rng, strength)
+    more_rows, more_columns = elastic_map(rng, strength / 2)
     return rows + more_rows - ROWS, columns + more_columns - COLUMNS
 
 
@@ -110,37 +110,28 @@ def warp(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarra
 
 
 def augment(
-    x: np.ndarray,
-    name: str,
-    strength: float,
-    rng: np.random.Generator,
-    finish: Callable[[np.ndarray], np.ndarray] = lambda pictures: pictures,
+    x: np.ndarray, name: str, strength: float, rng: np.random.Generator, order: Any = slice(None)
 ) -> np.ndarray:
     """Distort the rows of x (N, 784) in place, every group of up to 128 under a map of its own.
 
-    A group is every n-th row, so that a batch, whose rows are neighbours, gets many maps. Each
-    distorted group (n, 784) is handed to `finish`, which returns the same shape.
+    A group is every n-th row, so that neighbours, which make up a batch, differ in their maps. The
+    new pictures have their pixels in this `order` (784,), or the natural one.
     """
     groups = math.ceil(len(x) / GROUP)
     for group in range(groups):
-        x[group::groups] = finish(warp(x[group::groups], *AUGMENTATIONS[name](rng, strength)))
+        rows, columns = AUGMENTATIONS[name](rng, strength)
+        x[group::groups] = warp(x[group::groups], rows.ravel()[order], columns.ravel()[order])
     return x
 
 
 def distortion(
     config: Any, rng: np.random.Generator, order: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """What an epoch makes of x (N, 784): distorted anew, then preprocessed as any new digit is.
+    """What each epoch does to x (N, 784): augment, with the values of `config`; None for nothing.
 
-    `config` has augmentation, augmentation_strength and preprocessing. The pixels come out in this
-    `order` (784,). None if nothing is to be distorted.
+    The pixels come out in this `order` (784,).
     """
     if config.augmentation == "none":
         return None
     name, strength = config.augmentation, config.augmentation_strength
-    preprocess = PREPROCESSING[config.preprocessing]
-
-    def finish(x: np.ndarray) -> np.ndarray:
-        return preprocess(x.reshape(-1, SIDE, SIDE)).reshape(x.shape).take(order, axis=1)
-
-    return partial(augment, name=name, strength=strength, rng=rng, finish=finish)
+    return partial(augment, name=name, strength=strength, rng=rng, order=order)

@@ -1,7 +1,7 @@
 """Preprocessing: what is done to every image, in training and in prediction.
 
 Whatever the network reads later has to be preprocessed as its training images were, so the name of
-the preprocessing is saved with the network. Distortions come before it, as a writer's do.
+the preprocessing is saved with the network. It is done once; distortions come after it.
 """
 
 from collections.abc import Callable
@@ -82,7 +82,7 @@ def between(values: np.ndarray, places: np.ndarray, starts: np.ndarray) -> np.nd
     low = values.take(index, axis=0)
     index += 1
     high = values.take(index, axis=0)
-    high -= low  # in place: this is what a distorted epoch waits for
+    high -= low  # in place, for speed
     high *= share.reshape(share.shape + (1,) * (values.ndim - 1))
     low += high
     return low

@@ -76,20 +76,17 @@ class Recorder:
         self.clock = time.perf_counter()
 
     def begin(self, config: Config, data: Data) -> Labelled:
-        """Split and preprocess the data. Returns what to train on.
-
-        Training images that will be distorted come as they are: preprocessing is done after that.
-        """
+        """Split and preprocess the data. Returns what to train on."""
         self.config, self.data = config, data
         preprocess = PREPROCESSING[config.preprocessing]
         rows, held_out = split(len(data.images), config.validation_fraction, config.split_seed)
-        images, labels = data.images[rows], data.labels[rows]
+        images, labels = preprocess(data.images[rows]), data.labels[rows]
         self.validation = preprocess(data.images[held_out]), data.labels[held_out]
-        self.sample = preprocess(images[:TRAIN_SAMPLE].copy()), labels[:TRAIN_SAMPLE]
+        self.sample = images[:TRAIN_SAMPLE].copy(), labels[:TRAIN_SAMPLE]
         self.images, self.digits = len(images), np.unique(labels).tolist()
         if self.patience and not len(self.validation[0]):
             raise InputError("--patience needs validation images; give a --validation-fraction")
-        return (preprocess(images) if config.augmentation == "none" else images), labels
+        return images, labels
 
     def measure(self, network: NeuralNetwork) -> None:
         """Add an epoch to the history. Raises Diverged if a number is no longer finite."""
