@@ -115,21 +115,17 @@ def test_items_made_ahead_are_the_same_and_one_thread_makes_them_while_others_ar
     assert not thread.is_alive()
 
 
-def test_an_exception_of_the_thread_comes_out_where_the_items_are_used():
+def test_an_exception_of_the_thread_comes_out_and_it_ends_with_whoever_stops_early():
     def items():
         yield 1
+        yield 2
         raise ValueError("of the thread")
 
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="of the thread"):
+        list(ahead(items()))
     iterator = ahead(items())
     assert next(iterator) == 1
-    with pytest.raises(ValueError, match="of the thread"):
-        next(iterator)
-
-
-def test_the_thread_ends_with_whoever_stops_early():
-    before = threading.active_count()
-    iterator = ahead(iter(range(10)))
-    next(iterator)
     iterator.close()  # as on Ctrl-C
     assert threading.active_count() == before
 
