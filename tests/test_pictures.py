@@ -387,7 +387,7 @@ def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
         open_picture(tmp_path / "missing.png")
     with pytest.raises(InputError, match="not an ordinary file"):
         open_picture(tmp_path)
-    for start, words in ((b"%PDF-1.7", "PDF; save"), (b"\0\0\0\x18ftypheic", "HEIC .* JPEG")):
+    for start, words in ((b"%PDF-1.7", "PDF; save"), (b"\0\0\0\x18ftypheic", "HEIC .*JPEG")):
         (tmp_path / "other").write_bytes(start + bytes(100))
         with pytest.raises(InputError, match=words):
             open_picture(tmp_path / "other")

@@ -108,12 +108,9 @@ def cut(part: Part, size: float) -> list[Part]:
 
 def against(run: list[Part], whole: Part, size: float) -> float:
     """What speaks against these parts being one digit, whatever the network makes of it."""
-    tall, wide = whole.height / size, whole.width / size
     cost = tuned.A_DIGIT + tuned.A_CUT * whole.cut
     cost += tuned.LOW[1] * max(0, tuned.LOW[0] - whole.size / size)
-    cost += tuned.TALL[1] * max(0, tall - tuned.TALL[0]) + tuned.BROAD[1] * max(
-        0, wide - tuned.BROAD[0]
-    )
+    cost += tuned.BROAD[1] * max(0, whole.width / size - tuned.BROAD[0])
     for a, b in pairwise(run):
         if not b.cut:
             beside = a.right - b.left < 0.5 * min(a.width, b.width)
@@ -144,13 +141,9 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
     section V), by dynamic programming.
     """
     atoms: list[Part] = []
-    alone = sum(part.size >= tuned.WHOLE * size for part in parts) == 1
     for part in parts:
-        wide = part.width / max(part.height, 0.8 * size)
-        doubtful = wide > tuned.WIDE[1] or (wide > tuned.WIDE[0] and not alone)
-        if doubtful and wide <= tuned.WIDE[1]:
-            doubtful = read(fit(part.ink)[None]).max() < tuned.SURE
-        atoms += cut(part, size) if doubtful else [part]
+        wide = part.width > tuned.WIDE * max(part.height, 0.8 * size)
+        atoms += cut(part, size) if wide else [part]
     runs = []
     for first in range(len(atoms)):
         for last in range(first + 1, min(len(atoms), first + 6) + 1):
