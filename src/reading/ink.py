@@ -129,7 +129,7 @@ def rules(mask: np.ndarray, thin: np.ndarray) -> np.ndarray:
 
 def walls(mask: np.ndarray) -> np.ndarray:
     """Level straight lines, (H, W) of 0 and 1, both of whose ends meet upright ones: of boxes."""
-    length = max(12, round(tuned.WALL * max(mask.shape)))
+    length = max(30, round(tuned.WALL * max(mask.shape)))
     level, upright = (
         cv2.morphologyEx(cv2.dilate(mask, np.ones(soft, np.uint8)), cv2.MORPH_OPEN, np.ones(long))
         for soft, long in (((3, 1), (1, length)), ((1, 3), (length, 1)))

@@ -25,7 +25,7 @@ MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more tha
 MAX_PARTS = 1000
 WORKING_SIDE, SMALL = 800, 250  # pixels: the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
-SUFFIXES = tuple(".png .jpg .jpeg .jfif .jpe .bmp .gif .tif .tiff .webp".split())
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 OTHERS = (".heic", ".heif", ".avif", ".pdf")  # which end in a line that says what to do
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the page
 
