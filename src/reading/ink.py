@@ -117,13 +117,11 @@ def rules(mask: np.ndarray, thin: np.ndarray) -> np.ndarray:
             y = np.rint(y1 + slope * (x - x1)).astype(int)
             on_page = (y >= 0) & (y < height)
             if wide[y[on_page], np.rint(x[on_page]).astype(int)].mean() > tuned.RULE:
-                lines.append((x1, y1, x2, slope))
+                lines.append((slope, (0, int(y[0])), (width, int(y[-1]))))
     canvas = np.zeros_like(mask)
-    for x1, y1, x2, slope in lines:
-        if abs(slope - np.median([line[3] for line in lines])) < 0.05:
-            left, right = int(2 * x1 - x2), int(2 * x2 - x1)
-            ends = [(at, round(y1 + slope * (at - x1))) for at in (left, right)]
-            cv2.line(canvas, ends[0], ends[1], 1, 5)
+    for slope, start, end in lines:
+        if abs(slope - np.median([line[0] for line in lines])) < 0.05:
+            cv2.line(canvas, start, end, 1, 5)
     return canvas
 
 

@@ -8,7 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
-from itertools import compress
+from itertools import compress, count
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, ImageSequence
 from src.common.errors import InputError, one_line
 from src.reading import tuned
 from src.reading.ink import find_ink, without_rules
-from src.reading.strokes import Part, Reader, read_parts, typical
+from src.reading.strokes import Digit, Part, Reader, read_parts, typical
 
 MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
 MAX_PARTS = 1000
@@ -27,15 +27,6 @@ WORKING_SIDE, SMALL = 800, 250  # pixels: the longer side that everything here w
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 OTHERS = (".heic", ".heif", ".avif", ".pdf")  # which end in a line that says what to do
-Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the page
-
-
-class Digit(NamedTuple):
-    """One digit on a page: its box, its image (28, 28) uint8, and its probabilities (10,)."""
-
-    box: Box
-    image: np.ndarray
-    probabilities: np.ndarray
 
 
 class Page(NamedTuple):
@@ -45,7 +36,7 @@ class Page(NamedTuple):
     picture: np.ndarray
     scale: float  # pixels of the file for one of `picture`
     lines: list[list[Digit]]
-    marks: list[Box]
+    marks: list[tuple[int, ...]]
     remarks: list[str]
 
     @property
@@ -70,22 +61,16 @@ def prepared(image: Image.Image) -> tuple[np.ndarray, int]:
 
     What is transparent is made white, or black if what is visible is light ink.
     """
-    longer_side = max(image.size)
-    if longer_side > 5 * WORKING_SIDE:  # only some pixels, for memory's sake
-        share = 5 * WORKING_SIDE / max(image.size)
-        size = [max(1, round(share * side)) for side in image.size]
-        image = image.resize(size, Image.Resampling.NEAREST)
-    if image.mode in ("L", "RGB", "RGBA"):
-        image = image.copy()
-        image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
-    image = ImageOps.exif_transpose(image)
+    longer_side, image = max(image.size), ImageOps.exif_transpose(image)
+    most = (5 * WORKING_SIDE, 5 * WORKING_SIDE)
+    image.thumbnail(most, Image.Resampling.NEAREST)  # only some pixels, for memory's sake
     if image.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
         grey = np.nan_to_num(np.asarray(image, np.float32))
         grey -= min(0, grey.min())
         most = 1 if image.mode == "F" and grey.max() <= 1 else max(255, grey.max())
         image = Image.fromarray((grey * (255 / most)).astype(np.uint8))
     colours = image.convert("RGBA")
-    colours.thumbnail((WORKING_SIDE, WORKING_SIDE))
+    colours.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
     alpha = np.asarray(colours)[..., 3]
     light = alpha.mean() < 128 and np.asarray(colours.convert("L"))[alpha > 127].mean() > 127
     ground = Image.new("RGBA", colours.size, "black" if light else "white")
@@ -214,11 +199,7 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     if len(parts) > MAX_PARTS:
         raise InputError(f"over {MAX_PARTS} strokes; take a picture of a part of it")
     readings = read_parts(parts, read, fit)
-    lines = [
-        [Digit(part[:4], image, probabilities) for part, image, probabilities in reading.digits]
-        for reading in readings
-        if reading.digits
-    ]
+    lines = [reading.digits for reading in readings if reading.digits]
     if not lines:
         raise InputError("no digits are on it")
     left_out = [*others, *(mark for reading in readings for mark in reading.marks)]
@@ -226,7 +207,7 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     edge = sum(mark.at_edge for mark in left_out)
     inner = len(left_out) - edge
     one = "a mark that is no digit (a minus or a point?) left out"
-    touching = any(part.at_edge for reading in readings for part, *_ in reading.digits)
+    touching = any(digit.part.at_edge for line in lines for digit in line)
     remarks = ["touches the edge, so part of it may be missing"] * touching
     remarks += [f"{edge} mark{'s' * (edge > 1)} at the edge left out"] * (edge > 0)
     remarks += [one if inner == 1 else f"{inner} marks that are no digits left out"] * (inner > 0)
@@ -236,9 +217,8 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
 
 def read_pages(path: Path, read: Reader) -> Iterator[tuple[int, Page | InputError]]:
     """Each page of a file by its number, from 1, or why it cannot be read."""
-    pages, number = open_pages(path), 0
-    while True:
-        number += 1
+    pages = open_pages(path)
+    for number in count(1):
         try:
             yield number, find_digits(*next(pages), read)
         except StopIteration:

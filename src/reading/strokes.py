@@ -41,6 +41,19 @@ class Part(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
+class Digit(NamedTuple):
+    """One digit on a page: its ink, its image (28, 28) uint8, and its probabilities (10,)."""
+
+    part: Part
+    image: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom, in pixels of the page."""
+        return self.part[:4]
+
+
 def joined(parts: list[Part]) -> Part:
     """Several parts as one."""
     left, top = min(part.left for part in parts), min(part.top for part in parts)
@@ -125,10 +138,10 @@ def leaving_out(part: Part, size: float) -> float:
 
 
 class Reading(NamedTuple):
-    """One way to read parts: its cost, its digits and what the network saw, and what is none."""
+    """One way to read parts: its cost, its digits, and what is none."""
 
     cost: float
-    digits: list[tuple[Part, np.ndarray, np.ndarray]]
+    digits: list[Digit]
     marks: list[Part]
 
 
@@ -160,10 +173,10 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
                 cost, digits, marks = best[first]
                 cost += against(atoms[first:last], whole, size) - float(np.log(p.max()))
                 if digits:
-                    before = digits[-1][0]
+                    before = digits[-1].part
                     over = (before.right - whole.left) / min(before.width, whole.width)
                     cost += tuned.STACKED * max(0, over - 0.4)
-                options.append(Reading(cost, [*digits, (whole, image, p)], marks))
+                options.append(Reading(cost, [*digits, Digit(whole, image, p)], marks))
         best.append(min(options, key=lambda option: option.cost))
     return best[-1]
 
@@ -186,5 +199,5 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> list[Reading]:
         probabilities = read(image[None])[0]
         cost = tuned.A_DIGIT * count - float(np.log(probabilities.max()))
         if cost < sum(reading.cost for reading in readings):
-            return [Reading(cost, [(whole, image, probabilities)], [])]
+            return [Reading(cost, [Digit(whole, image, probabilities)], [])]
     return readings
