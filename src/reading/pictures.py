@@ -62,8 +62,8 @@ def prepared(image: Image.Image) -> tuple[np.ndarray, int]:
     What is transparent is made white, or black if what is visible is light ink.
     """
     longer_side, image = max(image.size), ImageOps.exif_transpose(image)
-    most = (5 * WORKING_SIDE, 5 * WORKING_SIDE)
-    image.thumbnail(most, Image.Resampling.NEAREST)  # only some pixels, for memory's sake
+    limit = (5 * WORKING_SIDE, 5 * WORKING_SIDE)
+    image.thumbnail(limit, Image.Resampling.NEAREST)  # only some pixels, for memory's sake
     if image.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
         grey = np.nan_to_num(np.asarray(image, np.float32))
         grey -= min(0, grey.min())

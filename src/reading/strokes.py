@@ -194,7 +194,7 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> list[Reading]:
     reach = round(0.15 * whole.height) | 1
     near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
     compact = whole.width < 1.4 * whole.height and cv2.connectedComponents(near)[0] == 2
-    if len(parts) > 1 and count < 8 and compact:
+    if 1 < len(parts) < 12 and count < 8 and compact:
         image = fit(whole.ink)
         probabilities = read(image[None])[0]
         cost = tuned.A_DIGIT * count - float(np.log(probabilities.max()))
