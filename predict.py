@@ -47,20 +47,12 @@ def save_table(out: Path, table: pd.DataFrame) -> None:
     print(f"saved {len(table):,} answers in {out}")
 
 
-def predict_table(
-    models: list[Model], images: np.ndarray, labels: np.ndarray | None, asked: argparse.Namespace
-) -> None:
-    """Answer every image (N, 28, 28) of a table; score the answers if it has labels (N,)."""
-    chances = mean_probabilities(models, images)
-    answers = chances.argmax(axis=1)
-    if labels is None or asked.out:
-        table = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
-        if asked.probabilities:
-            table[[f"p{digit}" for digit in range(10)]] = chances.round(6)
-        save_table(asked.out or ROOT / "results" / "submission.csv", table)
-    if labels is not None:
-        print(f"accuracy {np.mean(answers == labels):.2%}; row: true digit, column: answer")
-        print(pd.DataFrame(confusion_matrix(labels, answers)).to_string())
+def save_answers(out: Path, chances: np.ndarray, probabilities: bool) -> None:
+    """Write the answers to images of these probabilities (N, 10), as Kaggle wants them."""
+    table = pd.DataFrame({"ImageId": np.arange(1, len(chances) + 1), "Label": chances.argmax(1)})
+    if probabilities:
+        table[[f"p{digit}" for digit in range(10)]] = chances.round(6)
+    save_table(out, table)
 
 
 def describe(probabilities: np.ndarray) -> str:
@@ -102,7 +94,7 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
     rows = answered = status = 0
     for path in paths:
         for number, page in read_pages(path, partial(mean_probabilities, models)):
-            which = "" if number == 1 else f", page {number}"
+            which = f", page {number}" * (number > 1)
             if isinstance(page, InputError):
                 print(one_line(f"error: {path}{which}: {page}"), file=sys.stderr)
                 status = 2
@@ -156,8 +148,7 @@ def main() -> int:
             need = "opencv-python-headless; if there is none for this Python, take another Python"
             raise InputError(f"pictures need the package {need} ({error})") from error
         paths = pictures_in(paths)
-    name = "submission.csv" if table else "predictions.png"
-    out = asked.out or ROOT / "results" / name
+    out = asked.out or ROOT / "results" / ("submission.csv" if table else "predictions.png")
     check_out(out, SAVED if table else (*FIGURES, *SAVED), [*paths, *asked.model])
     models = load_models(asked.model)
     for path, (network, preprocessing) in zip(asked.model, models):
@@ -169,7 +160,13 @@ def main() -> int:
         print(one_line(f"note: {line}"), file=sys.stderr)
     if not table:
         return predict_pictures(models, paths, out)
-    predict_table(models, images, labels, asked)
+    chances = mean_probabilities(models, images)
+    if labels is None or asked.out:
+        save_answers(out, chances, asked.probabilities)
+    if labels is not None:
+        answers = chances.argmax(axis=1)
+        print(f"accuracy {np.mean(answers == labels):.2%}; row: true digit, column: answer")
+        print(pd.DataFrame(confusion_matrix(labels, answers)).to_string())
     return 0
 
 

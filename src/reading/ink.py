@@ -117,19 +117,17 @@ def rules(mask: np.ndarray, thin: np.ndarray) -> np.ndarray:
             y = np.rint(y1 + slope * (x - x1)).astype(int)
             on_page = (y >= 0) & (y < height)
             if wide[y[on_page], np.rint(x[on_page]).astype(int)].mean() > tuned.RULE:
-                lines.append((x1, y1, x2, slope))
+                lines.append((slope, (0, int(y[0])), (width, int(y[-1]))))
     canvas = np.zeros_like(mask)
-    for x1, y1, x2, slope in lines:
-        if abs(slope - np.median([line[3] for line in lines])) < 0.05:
-            left, right = int(2 * x1 - x2), int(2 * x2 - x1)
-            ends = [(at, round(y1 + slope * (at - x1))) for at in (left, right)]
-            cv2.line(canvas, ends[0], ends[1], 1, 5)
+    for slope, start, end in lines:
+        if abs(slope - np.median([line[0] for line in lines])) < 0.05:
+            cv2.line(canvas, start, end, 1, 5)
     return canvas
 
 
 def walls(mask: np.ndarray) -> np.ndarray:
     """Level straight lines, (H, W) of 0 and 1, both of whose ends meet upright ones: of boxes."""
-    length = max(12, round(tuned.WALL * max(mask.shape)))
+    length = max(30, round(tuned.WALL * max(mask.shape)))
     level, upright = (
         cv2.morphologyEx(cv2.dilate(mask, np.ones(soft, np.uint8)), cv2.MORPH_OPEN, np.ones(long))
         for soft, long in (((3, 1), (1, length)), ((1, 3), (length, 1)))

@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from itertools import compress, count
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -18,30 +19,14 @@ from PIL import Image, ImageOps, ImageSequence
 from src.common.errors import InputError, one_line
 from src.reading import tuned
 from src.reading.ink import find_ink, without_rules
-from src.reading.strokes import Part, Reader, read_parts, typical
+from src.reading.strokes import Digit, Part, Reader, read_parts, typical
 
 MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
 MAX_PARTS = 1000
 WORKING_SIDE, SMALL = 800, 250  # pixels: the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp"),
-    *(".gif", ".tif", ".tiff", ".webp"),
-)
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 OTHERS = (".heic", ".heif", ".avif", ".pdf")  # which end in a line that says what to do
-ELSEWHERE = {  # first bytes of what people try, and what to do then
-    b"%PDF": "a PDF; save the page as a PNG or JPEG and give that",
-    b"ftyp": "HEIC or another format of films and phones; save it as a JPEG and give that",
-}
-Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the page
-
-
-class Digit(NamedTuple):
-    """One digit on a page: its box, its image (28, 28) uint8, and its probabilities (10,)."""
-
-    box: Box
-    image: np.ndarray
-    probabilities: np.ndarray
 
 
 class Page(NamedTuple):
@@ -51,7 +36,7 @@ class Page(NamedTuple):
     picture: np.ndarray
     scale: float  # pixels of the file for one of `picture`
     lines: list[list[Digit]]
-    marks: list[Box]
+    marks: list[tuple[int, ...]]
     remarks: list[str]
 
     @property
@@ -66,9 +51,9 @@ def check_file(path: Path) -> None:
         raise InputError("not an ordinary file; give a picture")
     with open(path, "rb") as file:
         start = file.read(8)
-    for mark, what in ELSEWHERE.items():
-        if mark in start:
-            raise InputError(what)
+    if b"%PDF" in start or b"ftyp" in start:
+        kind = "a PDF" if b"%PDF" in start else "HEIC or another format of films and phones"
+        raise InputError(f"{kind}; save it as a PNG or JPEG and give that")
 
 
 def prepared(image: Image.Image) -> tuple[np.ndarray, int]:
@@ -76,22 +61,16 @@ def prepared(image: Image.Image) -> tuple[np.ndarray, int]:
 
     What is transparent is made white, or black if what is visible is light ink.
     """
-    longer_side = max(image.size)
-    if longer_side > 5 * WORKING_SIDE:  # only some pixels, for memory's sake
-        share = 5 * WORKING_SIDE / max(image.size)
-        size = [max(1, round(share * side)) for side in image.size]
-        image = image.resize(size, Image.Resampling.NEAREST)
-    if image.mode in ("L", "RGB", "RGBA"):
-        image = image.copy()
-        image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
-    image = ImageOps.exif_transpose(image)
+    longer_side, image = max(image.size), ImageOps.exif_transpose(image)
+    limit = (5 * WORKING_SIDE, 5 * WORKING_SIDE)
+    image.thumbnail(limit, Image.Resampling.NEAREST)  # only some pixels, for memory's sake
     if image.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
         grey = np.nan_to_num(np.asarray(image, np.float32))
         grey -= min(0, grey.min())
         most = 1 if image.mode == "F" and grey.max() <= 1 else max(255, grey.max())
         image = Image.fromarray((grey * (255 / most)).astype(np.uint8))
     colours = image.convert("RGBA")
-    colours.thumbnail((WORKING_SIDE, WORKING_SIDE))
+    colours.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=3)
     alpha = np.asarray(colours)[..., 3]
     light = alpha.mean() < 128 and np.asarray(colours.convert("L"))[alpha > 127].mean() > 127
     ground = Image.new("RGBA", colours.size, "black" if light else "white")
@@ -175,10 +154,11 @@ def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part
     total = np.bincount(labels.ravel(), off.ravel(), len(stats))
     inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     height, width = mask.shape
+    speck = tuned.SPECK * min(mask.shape)
     parts, told = [], []
     for label, (left, top, w, h, area) in enumerate(stats.tolist()[1:], 1):
-        if max(w, h) < 0.02 * min(mask.shape) or area <= 4:
-            continue  # a speck
+        if max(w, h) < speck / 2 or area <= 4:
+            continue  # of dust
         rows, columns = slice(max(0, top - 1), top + h + 1), slice(max(0, left - 1), left + w + 1)
         own = labels[rows, columns] == label
         soft = off[rows, columns] * cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8))
@@ -187,20 +167,21 @@ def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part
         at_edge = min(left, top, width - left - w, height - top - h) <= 1
         box = (columns.start, rows.start, columns.start + ink.shape[1], rows.start + ink.shape[0])
         parts.append(Part(*box, ink, at_edge))
-        told.append((float(total[label]), total[label] / area, inside[rows, columns][own].max()))
+        told.append((total[label], total[label] / area, inside[rows, columns][own].max()))
     if not parts:
         raise InputError("nothing is written on it")
-    inner = [number for number, part in enumerate(parts) if not part.at_edge] or range(len(parts))
-    most = max(inner, key=lambda number: told[number][0])
-    tall = [number for number in inner if parts[number].height > 0.3 * parts[most].height]
-    pen = float(np.median([told[number][2] for number in tall]))
-    writing: list[Part] = []
-    others: list[Part] = []
-    for part, (_, strength, thick) in zip(parts, told):
-        stroke = thick < tuned.THICKER[part.at_edge] * pen
-        firm = stroke and strength > tuned.FAINTER * told[most][1]
-        (writing if firm else others).append(part)
-    return (writing, others) if writing else (parts, [])
+    amount, strength, thick = np.array(told).T
+    edge, tall = np.array([(part.at_edge, part.height) for part in parts]).T
+    large = np.array([max(part.width, part.height) - 2 >= speck for part in parts])
+    inner = (edge == 0) if not edge.all() else edge == 1
+    most = int(np.where(inner, amount, 0).argmax())
+    pen = np.median(thick[inner & (tall > 0.3 * tall[most])])
+    firm = strength > tuned.FAINTER * strength[most]
+    writing = firm & large & (thick < np.take(tuned.THICKER, edge) * pen)
+    if not writing.any():
+        return parts, []
+    others = ~writing & (firm | large)  # a faint speck is the paper's
+    return list(compress(parts, writing)), list(compress(parts, others))
 
 
 def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
@@ -218,32 +199,26 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     if len(parts) > MAX_PARTS:
         raise InputError(f"over {MAX_PARTS} strokes; take a picture of a part of it")
     readings = read_parts(parts, read, fit)
-    lines = [
-        [Digit(part[:4], image, probabilities) for part, image, probabilities in reading.digits]
-        for reading in readings
-        if reading.digits
-    ]
+    lines = [reading.digits for reading in readings if reading.digits]
     if not lines:
         raise InputError("no digits are on it")
     left_out = [*others, *(mark for reading in readings for mark in reading.marks)]
     left_out = [mark for mark in left_out if mark.size > 0.08 * typical(parts)]
-    remarks, edge = [], sum(mark.at_edge for mark in left_out)
-    if any(part.at_edge for reading in readings for part, *_ in reading.digits):
-        remarks.append("touches the edge, so part of it may be missing")
-    if edge:
-        remarks.append(f"{edge} mark{'s' * (edge > 1)} at the edge left out")
-    if more := len(left_out) - edge:
-        one = "a mark that is no digit (a minus or a point?) left out"
-        remarks.append(one if more == 1 else f"{more} marks that are no digits left out")
-    longest = max(page.shape[:2])
-    return Page(page, longer_side / longest, lines, [mark[:4] for mark in left_out], remarks)
+    edge = sum(mark.at_edge for mark in left_out)
+    inner = len(left_out) - edge
+    one = "a mark that is no digit (a minus or a point?) left out"
+    touching = any(digit.part.at_edge for line in lines for digit in line)
+    remarks = ["touches the edge, so part of it may be missing"] * touching
+    remarks += [f"{edge} mark{'s' * (edge > 1)} at the edge left out"] * (edge > 0)
+    remarks += [one if inner == 1 else f"{inner} marks that are no digits left out"] * (inner > 0)
+    scale = longer_side / max(page.shape[:2])
+    return Page(page, scale, lines, [mark[:4] for mark in left_out], remarks)
 
 
 def read_pages(path: Path, read: Reader) -> Iterator[tuple[int, Page | InputError]]:
     """Each page of a file by its number, from 1, or why it cannot be read."""
-    pages, number = open_pages(path), 0
-    while True:
-        number += 1
+    pages = open_pages(path)
+    for number in count(1):
         try:
             yield number, find_digits(*next(pages), read)
         except StopIteration:

@@ -23,10 +23,7 @@ Model = tuple[NeuralNetwork, str]  # and the name of its preprocessing
 
 
 def save_network(
-    path: str | Path,
-    network: NeuralNetwork,
-    metadata: dict | None = None,
-    trained_on: np.ndarray | None = None,
+    path: str | Path, network: NeuralNetwork, metadata: dict | None = None, trained_on: Any = None
 ) -> None:
     """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON.
 
@@ -35,9 +32,8 @@ def save_network(
     header = {"version": VERSION, "layer_sizes": network.layer_sizes}
     header |= {"activation": network.activation, "metadata": metadata or {}}
     content = io.BytesIO()  # on a full disk, np.savez of NumPy before 2.2 prints errors of its own
-    arrays: dict[str, Any] = {"header": np.array(json.dumps(header))}
-    arrays |= {} if trained_on is None else {"trained_on": trained_on}
-    np.savez(content, parameters=network.parameters, **arrays)
+    hashes = np.array([] if trained_on is None else trained_on, "<u8")
+    np.savez(content, header=json.dumps(header), parameters=network.parameters, trained_on=hashes)
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(content.getvalue())
 
@@ -79,9 +75,8 @@ def doubts(paths: list[Path], images: np.ndarray) -> list[str]:
         known = metrics.get("digits") if isinstance(metrics, dict) else None
         if isinstance(known, list) and len(known) < 10:
             said.append(f"{path}: was trained on {', '.join(map(str, known))} and knows no others")
-        arrays = read_npz(path, ["header"])
-        if "trained_on" in arrays and arrays["trained_on"].dtype == hashes[0].dtype:
-            hashes.append(arrays["trained_on"].ravel())
+        trained_on = read_npz(path, ["header"]).get("trained_on", hashes[0])
+        hashes += [trained_on.ravel()] * (trained_on.dtype == hashes[0].dtype)
     if seen := seen_rows(images, np.concatenate(hashes)):
         what = "the network was trained on: its answers to them say nothing about new digits"
         said.append(f"{seen:,} of the {len(images):,} images are among those that {what}")
@@ -95,7 +90,7 @@ def load_models(paths: list[Path]) -> list[Model]:
     models = []
     for path in paths:
         network, metadata = load_network(path)
-        first, *_, last = network.layer_sizes
+        first, last = network.layer_sizes[0], network.layer_sizes[-1]
         if (first, last) != (784, 10):
             raise InputError(f"{path}: turns {first} numbers into {last}, not 784 into 10")
         name = metadata.get("preprocessing", "none")

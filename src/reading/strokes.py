@@ -41,6 +41,19 @@ class Part(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
+class Digit(NamedTuple):
+    """One digit on a page: its ink, its image (28, 28) uint8, and its probabilities (10,)."""
+
+    part: Part
+    image: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom, in pixels of the page."""
+        return self.part[:4]
+
+
 def joined(parts: list[Part]) -> Part:
     """Several parts as one."""
     left, top = min(part.left for part in parts), min(part.top for part in parts)
@@ -108,12 +121,9 @@ def cut(part: Part, size: float) -> list[Part]:
 
 def against(run: list[Part], whole: Part, size: float) -> float:
     """What speaks against these parts being one digit, whatever the network makes of it."""
-    tall, wide = whole.height / size, whole.width / size
     cost = tuned.A_DIGIT + tuned.A_CUT * whole.cut
     cost += tuned.LOW[1] * max(0, tuned.LOW[0] - whole.size / size)
-    cost += tuned.TALL[1] * max(0, tall - tuned.TALL[0]) + tuned.BROAD[1] * max(
-        0, wide - tuned.BROAD[0]
-    )
+    cost += tuned.BROAD[1] * max(0, whole.width / size - tuned.BROAD[0])
     for a, b in pairwise(run):
         if not b.cut:
             beside = a.right - b.left < 0.5 * min(a.width, b.width)
@@ -128,10 +138,10 @@ def leaving_out(part: Part, size: float) -> float:
 
 
 class Reading(NamedTuple):
-    """One way to read parts: its cost, its digits and what the network saw, and what is none."""
+    """One way to read parts: its cost, its digits, and what is none."""
 
     cost: float
-    digits: list[tuple[Part, np.ndarray, np.ndarray]]
+    digits: list[Digit]
     marks: list[Part]
 
 
@@ -144,13 +154,9 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
     section V), by dynamic programming.
     """
     atoms: list[Part] = []
-    alone = sum(part.size >= tuned.WHOLE * size for part in parts) == 1
     for part in parts:
-        wide = part.width / max(part.height, 0.8 * size)
-        doubtful = wide > tuned.WIDE[1] or (wide > tuned.WIDE[0] and not alone)
-        if doubtful and wide <= tuned.WIDE[1]:
-            doubtful = read(fit(part.ink)[None]).max() < tuned.SURE
-        atoms += cut(part, size) if doubtful else [part]
+        wide = part.width > tuned.WIDE * max(part.height, 0.8 * size)
+        atoms += cut(part, size) if wide else [part]
     runs = []
     for first in range(len(atoms)):
         for last in range(first + 1, min(len(atoms), first + 6) + 1):
@@ -167,10 +173,10 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
                 cost, digits, marks = best[first]
                 cost += against(atoms[first:last], whole, size) - float(np.log(p.max()))
                 if digits:
-                    before = digits[-1][0]
+                    before = digits[-1].part
                     over = (before.right - whole.left) / min(before.width, whole.width)
                     cost += tuned.STACKED * max(0, over - 0.4)
-                options.append(Reading(cost, [*digits, (whole, image, p)], marks))
+                options.append(Reading(cost, [*digits, Digit(whole, image, p)], marks))
         best.append(min(options, key=lambda option: option.cost))
     return best[-1]
 
@@ -188,10 +194,10 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> list[Reading]:
     reach = round(0.15 * whole.height) | 1
     near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
     compact = whole.width < 1.4 * whole.height and cv2.connectedComponents(near)[0] == 2
-    if len(parts) > 1 and count < 8 and compact:
+    if 1 < len(parts) < 12 and count < 8 and compact:
         image = fit(whole.ink)
         probabilities = read(image[None])[0]
         cost = tuned.A_DIGIT * count - float(np.log(probabilities.max()))
         if cost < sum(reading.cost for reading in readings):
-            return [Reading(cost, [(whole, image, probabilities)], [])]
+            return [Reading(cost, [Digit(whole, image, probabilities)], [])]
     return readings
