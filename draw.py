@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from src.activations import ACTIVATIONS
 from src.common.errors import InputError
+from src.common.files import replacing
 from src.common.script import ArgumentParser, run_script, whole_number
 from src.common.server import Action, LocalServer
 from src.digits.data import EMBEDDED, ROOT, Data, load_data
@@ -119,24 +120,20 @@ def save(path: Path, image: np.ndarray, label: int) -> int:
     if path.exists() and not path.is_file():
         raise InputError(f"{path} is not a file; give --out another name")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")), open(path, "ab+") as file:
-        file.seek(0)
-        before = file.read()
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        before = path.read_bytes() if path.exists() else b""
         marks = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
         encoding = marks.get(before[:2], "utf-8")
-        header = "" if before else f"{CSV_HEADER}\n"
-        text = header + before.decode(encoding, errors="replace").removeprefix("\ufeff")
+        text = before.decode(encoding, errors="replace").removeprefix("\ufeff")
+        header = "" if text else f"{CSV_HEADER}\n"
+        text = header + text
         lines, delimiter = text.splitlines(), text[5:6] or ","
         if lines[0].split(delimiter) != CSV_HEADER.split(","):
             raise InputError(f"{path} does not begin with label,pixel0,...; move it away")
         row = delimiter.join(map(str, [label, *image.ravel()]))
         end = "" if text.endswith("\n") else "\n"  # of the line before
-        try:
-            file.write(f"{header}{end}{row}\n".encode(encoding))
-            file.flush()
-        except OSError:
-            file.truncate(len(before))
-            raise
+        with replacing(path) as temporary:
+            temporary.write_bytes(before + f"{header}{end}{row}\n".encode(encoding))
     return len(lines)
 
 

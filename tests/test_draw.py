@@ -1,7 +1,6 @@
 """draw.py without a browser: what it computes, what it saves, what it refuses."""
 
 import http.client
-import io
 import json
 import os
 import re
@@ -177,6 +176,14 @@ def test_what_a_spreadsheet_has_saved_is_appended_to(
     assert (images == digits.images[:2]).all() and labels.tolist() == [1, 2]  # type: ignore
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_an_empty_file_gets_a_header(tmp_path: Path, digits: Data, mark: bytes) -> None:
+    path = tmp_path / "drawn.csv"
+    path.write_bytes(mark)
+    assert draw.save(path, digits.images[0], 1) == 1
+    assert read_table(path)[1].tolist() == [1]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"\xff\xfe\x00", b"ImageId,Label\n"])
 def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "drawn.csv"
@@ -186,22 +193,19 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path, content: by
     assert path.read_bytes() == content
 
 
-def test_saving_fails_whole(
-    server: LocalServer, tmp_path: Path, digits: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saving_fails_whole(server: LocalServer, tmp_path: Path, digits: Data) -> None:
+    resource = pytest.importorskip("resource", reason="Windows cannot limit a file's size")
     image = digits.images[0].tobytes()
     assert ask(server, "save?label=4", image)[0] == 200
     before = (tmp_path / "drawn.csv").read_bytes()
 
-    class Full(io.FileIO):
-        def write(self, content: bytes) -> int:  # type: ignore[override]
-            super().write(content[:9])
-            raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(draw, "open", Full, raising=False)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 1000, limits[1]))
+    try:  # a row needs more
         status, _, message = ask(server, "save?label=4", image)
-    assert status == 500 and b"No space left" in message
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert status == 500 and b"drawn.csv: File too large" in message
     assert (tmp_path / "drawn.csv").read_bytes() == before
     assert ask(server, "save?label=4", image)[0] == 200
 
