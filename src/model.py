@@ -116,7 +116,7 @@ class NeuralNetwork:
         """x (N, D), pixels in [0, 1], to probabilities (N, K). Raises ValueError for other x."""
         if x.ndim != 2 or x.shape[1] != self.layer_sizes[0]:
             raise ValueError(f"x has shape {x.shape}, not (N, {self.layer_sizes[0]})")
-        if x.dtype.kind != "f" or (x > 1).any():
+        if x.dtype.kind != "f" or not ((x >= 0) & (x <= 1)).all():
             raise ValueError("x is not floats in [0, 1]: utils.scale makes them of pixels 0-255")
         return softmax(self.forward(x)[0])
 

@@ -221,6 +221,8 @@ def test_predictions(digits):
         (np.zeros((2, 783), np.float32), "shape"),
         (np.ones((2, 784), np.uint8), "0-255"),
         (np.full((2, 784), 255.0, np.float32), "0-255"),
+        (np.full((2, 784), -1.0, np.float32), "0-255"),
+        (np.full((2, 784), np.nan, np.float32), "0-255"),
     ],
 )
 def test_what_is_no_pixels_is_refused_in_one_line(x, message):
