@@ -200,6 +200,8 @@ def main() -> int:
     about = f"{data.source}, {len(data.images):,} images"
     asked, wanted = {}, []
     for name in names:
+        if entries[name]["score_test"] and not len(data.test_images):
+            raise InputError(f"{name}: {data.source} has no test set; data/mnist.npz has one")
         configs = configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
         folder = folder_for(root, arguments.name or name)
         asked[name] = Results(configs, entries[name], folder, about)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import experiments
+from src.digits.data import Data
 from src.reading.saved import load_network
 from tests.conftest import ROOT
 
@@ -189,6 +190,16 @@ def test_wrong_arguments_end_in_one_line(
     assert finished.returncode == 2
     assert message in finished.stderr
     assert finished.stderr.startswith("error: ") and finished.stderr.count("\n") == 1
+
+
+def test_a_test_set_that_is_not_there_is_missed_before_the_training(
+    digits: Data, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "mine.npz", x_train=digits.images[:300], y_train=digits.labels[:300])
+    finished = run(tmp_path / "results", tmp_path / "mine.npz", "tested", "--seeds", "1")
+    assert (finished.returncode, finished.stderr.count("\n")) == (2, 1)
+    assert "mine.npz has no test set" in finished.stderr
+    assert not (tmp_path / "results" / "runs").exists()
 
 
 def test_a_second_sweep_in_the_same_folder_is_refused(small_npz: Path, tmp_path: Path) -> None:
