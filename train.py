@@ -107,7 +107,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--film", action="store_true", help="also draw how the network learns")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
     add("--threads", type=whole_number(1, 64), default=1, help="for large networks; other rounding")
-    add("--patience", type=int, default=0, help="stop after so many epochs without a better one")
+    wait = whole_number(0, 100_000)
+    add("--patience", type=wait, default=0, help="stop after so many epochs without a better one")
     add("--continue", type=Path, dest="start_from", metavar="NPZ", help="go on training a network")
     add_flags(parser, VALUES)
     return parser.parse_args()
@@ -125,8 +126,10 @@ def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | No
     if arguments.recipe:
         start_from = recipe(arguments.recipe)
     config = start_from.with_(**given_flags(arguments))
-    if network and network.layer_sizes != config.layer_sizes:
-        raise InputError(f"--continue: its layers are {network.layer_sizes}; leave out --hidden")
+    made = (config.layer_sizes, config.activation)
+    if network and (network.layer_sizes, network.activation) != made:
+        what = f"the network is {network.layer_sizes} with {network.activation}"
+        raise InputError(f"--continue: {what}, not {made[0]} with {made[1]}; leave that out")
     return config, network
 
 
@@ -145,6 +148,8 @@ def main() -> int:
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
     with locked(arguments.results / f".{arguments.name}.lock", busy):
         data = load_data(arguments.data)
+        if arguments.test and not len(data.test_images):
+            raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
         decided_by = identity(config, data, code_key(sources()), arguments.test)
         if network:
             decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()

@@ -351,9 +351,10 @@ def test_training_goes_on_with_a_saved_network(small_npz, tmp_path):
     last = read_csv(tmp_path / "out" / "train" / "history.csv")[-1]
     start = read_csv(tmp_path / "out" / "more" / "history.csv")[0]
     assert start["validation_loss"] == last["validation_loss"]
-    other = run(*more, "--hidden", 9, cwd=tmp_path)
-    assert (other.returncode, other.stderr.count("\n")) == (2, 1)
-    assert "leave out --hidden" in other.stderr
+    for change in (["--hidden", 9], ["--activation", "relu"], ["--recipe", "best"]):
+        other = run(*more, *change, cwd=tmp_path)
+        assert (other.returncode, other.stderr.count("\n")) == (2, 1)
+        assert "--continue: the network is [784, 8, 10] with tanh" in other.stderr
 
 
 # ------------------------------------------------------------------- stopped, killed, at once
