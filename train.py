@@ -135,7 +135,7 @@ def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | No
 
 def main() -> int:
     from src.common.code import code_key, sources
-    from src.common.files import locked, make_writable
+    from src.common.files import locked, make_writable, read_npz
     from src.common.script import held_back
     from src.runs import messages
     from src.runs.folder import identity, write_run
@@ -151,8 +151,11 @@ def main() -> int:
         if arguments.test and not len(data.test_images):
             raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
         decided_by = identity(config, data, code_key(sources()), arguments.test)
+        trained_on = training_hashes(config, data)
         if network:
             decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
+            earlier = read_npz(arguments.start_from, []).get("trained_on", trained_on)
+            trained_on = np.union1d(trained_on, earlier)
         print(messages.first_lines(config, data, arguments.threads))
         record = Recorder(messages.epoch_printer(), arguments.film, arguments.patience)
         try:
@@ -163,7 +166,7 @@ def main() -> int:
             print(f"error: {error}; {messages.hint(config)}", file=sys.stderr)
         with held_back():  # a second, impatient Ctrl-C loses nothing
             run = record.finish(arguments.test)
-            write_run(folder, run, decided_by, training_hashes(config, data))
+            write_run(folder, run, decided_by, trained_on)
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)

@@ -351,6 +351,11 @@ def test_training_goes_on_with_a_saved_network(small_npz, tmp_path):
     last = read_csv(tmp_path / "out" / "train" / "history.csv")[-1]
     start = read_csv(tmp_path / "out" / "more" / "history.csv")[0]
     assert start["validation_loss"] == last["validation_loss"]
+    trained_on = np.load(tmp_path / "out" / "train" / "network.npz")["trained_on"]
+    process = run(*more, "--epochs", 1, "--split-seed", 1, cwd=tmp_path)  # 270 others of the 300
+    assert process.returncode == 0, process.stderr
+    now = np.load(tmp_path / "out" / "more" / "network.npz")["trained_on"]
+    assert set(trained_on) < set(now)  # it has seen the first run's images, too
     for change in (["--hidden", 9], ["--activation", "relu"], ["--recipe", "best"]):
         other = run(*more, *change, cwd=tmp_path)
         assert (other.returncode, other.stderr.count("\n")) == (2, 1)
