@@ -170,6 +170,7 @@ def warned(loss: float, accuracy: float, *silent: float) -> list[str]:
 def test_warnings():
     (warning,) = warned(0.5, 0.8, 0.2, 0.75)
     assert warning.startswith("more than half of the units of hidden layer 2 are silent")
+    assert "1,000" not in warning  # a small table has fewer images
     assert "worse than guessing" in warned(9, 0.1)[0]
     assert "no better than guessing" in warned(2.3, 0.1)[0]
     assert not warned(9, 0.77)  # raw pixels at a tiny rate: the logits are large, but it learns

@@ -28,7 +28,7 @@ def first_lines(config: Config, data: Data, threads: int) -> str:
 
 
 def epoch_line(row: dict) -> str:
-    """One line about an epoch, on at most 80 columns."""
+    """One line about an epoch."""
     parts = [f"epoch {row['epoch']:3d}"]
     for part in ("train", "validation"):
         if not math.isnan(row[f"{part}_loss"]):
@@ -66,8 +66,8 @@ def warnings_about(row: dict, layers: list[dict]) -> list[str]:
     silent = [str(layer["layer"]) for layer in layers if layer["dead_share"] > 0.5]
     if silent:
         found.append(
-            f"more than half of the units of hidden layer {', '.join(silent)} are silent for all "
-            "of 1,000 images; try a lower learning rate, other initial weights or leaky_relu"
+            f"more than half of the units of hidden layer {', '.join(silent)} are silent for every "
+            "image measured; try a lower learning rate, other initial weights or leaky_relu"
         )
     return found
 
