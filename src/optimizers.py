@@ -29,7 +29,8 @@ def sgd_step(
 
     Nesterov's gradient belongs to the point where the velocity is about to lead. Written as above,
     p is that look-ahead point (Bengio et al., 2013), and v the part of the velocity that is left.
-    p and v are updated in place. A shorter gradient is the end of g; the rest is 0 (see model.py).
+    p and v are updated in place; the gradient may be, too, and is of no use afterwards. A shorter
+    gradient is the end of g; the rest is 0 (see model.py).
     """
     p, g, v = network.parameters, gradient, velocity
     if config.weight_decay or config.momentum:

@@ -19,7 +19,7 @@ from src.initializers import INITIALIZERS
 from src.model import count_parameters
 from src.optimizers import SCHEDULES
 
-MAX_PARAMETERS = 100_000_000  # 0.4 GB, and three times that while training
+MAX_PARAMETERS = 100_000_000  # 0.4 GB, and six times that while training
 
 
 def number(default: float, low: float, high: float, what: str) -> Any:

@@ -15,8 +15,6 @@ from src.runs.config import Config
 from src.runs.diagnostics import layer_statistics
 from src.utils import evaluate, scale
 
-Labelled = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) and labels (N,)
-
 TRAIN_SAMPLE = 5000  # training images that loss and accuracy are measured on, always the same
 LAYER_SAMPLE = 1000  # training images that the layers' statistics are taken over
 
@@ -75,8 +73,8 @@ class Recorder:
         self.failed = self.stopped = ""
         self.clock = time.perf_counter()
 
-    def begin(self, config: Config, data: Data) -> Labelled:
-        """Split and preprocess the data. Returns what to train on."""
+    def begin(self, config: Config, data: Data) -> tuple[np.ndarray, np.ndarray]:
+        """Split and preprocess the data. Returns the images (N, 28, 28) and labels to train on."""
         self.config, self.data = config, data
         preprocess = PREPROCESSING[config.preprocessing]
         rows, held_out = split(len(data.images), config.validation_fraction, config.split_seed)
@@ -89,7 +87,10 @@ class Recorder:
         return images, labels
 
     def measure(self, network: NeuralNetwork) -> None:
-        """Add an epoch to the history. Raises Diverged if a number is no longer finite."""
+        """Add an epoch to the history.
+
+        Raises Diverged if a number is no longer finite, and InputError if none was from the start.
+        """
         images, labels = self.sample
         epoch = len(self.history)
         seconds = time.perf_counter() - self.clock if epoch else 0.0
