@@ -173,6 +173,7 @@ def test_each_answer_has_its_figure_and_runs_are_shared(small_npz: Path, tmp_pat
     [
         (["nothing"], "no experiment 'nothing'"),
         (["--seeds", "0"], "--seeds: 0: give a whole number from 1 to 1,000"),
+        (["--seeds", "1001"], "--seeds: 1001: give a whole number from 1 to 1,000"),
         (["--jobs", "-1"], "--jobs"),
         (["--jobs", "x"], "--jobs: x: give a whole number"),
         (["--epochs", "0"], "--epochs: 0: give a whole number"),

@@ -173,6 +173,7 @@ def test_warnings():
     assert "1,000" not in warning  # a small table has fewer images
     assert "worse than guessing" in warned(9, 0.1)[0]
     assert "no better than guessing" in warned(2.3, 0.1)[0]
+    assert not warned(2.2, 0.15)
     assert not warned(9, 0.77)  # raw pixels at a tiny rate: the logits are large, but it learns
 
 
