@@ -109,28 +109,9 @@ def parse_arguments() -> argparse.Namespace:
     add("--threads", type=whole_number(1, 64), default=1, help="for large networks; other rounding")
     wait = whole_number(0, 100_000)
     add("--patience", type=wait, default=0, help="stop after so many epochs without a better one")
-    add("--continue", type=Path, dest="start_from", metavar="NPZ", help="go on training a network")
+    add("--continue", type=Path, dest="go_on", metavar="NPZ", help="go on training a network")
     add_flags(parser, VALUES)
     return parser.parse_args()
-
-
-def asked_for(arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | None]:
-    """The config, and the network to go on with if there is one."""
-    from src.reading.saved import load_network
-    from src.runs.recipes import recipe
-
-    network, start_from = None, Config().with_(**VALUES)
-    if arguments.start_from:
-        network, saved_with = load_network(arguments.start_from)
-        start_from = Config().with_(**saved_with.get("config", {}))
-    if arguments.recipe:
-        start_from = recipe(arguments.recipe)
-    config = start_from.with_(**given_flags(arguments))
-    made = (config.layer_sizes, config.activation)
-    if network and (network.layer_sizes, network.activation) != made:
-        what = f"the network is {network.layer_sizes} with {network.activation}"
-        raise InputError(f"--continue: {what}, not {made[0]} with {made[1]}; leave that out")
-    return config, network
 
 
 def main() -> int:
@@ -138,12 +119,13 @@ def main() -> int:
     from src.common.files import locked, make_writable, read_npz
     from src.common.script import held_back
     from src.runs import messages
-    from src.runs.folder import identity, write_run
+    from src.runs.folder import checked_name, identity, write_run
+    from src.runs.recipes import chosen
 
     arguments = parse_arguments()
-    config, network = asked_for(arguments)
+    config, network = chosen(VALUES, arguments.recipe, arguments.go_on, given_flags(arguments))
     threadpool_limits(arguments.threads, user_api="blas")
-    folder = arguments.results / arguments.name
+    folder = arguments.results / checked_name(arguments.name)
     make_writable(folder)
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
     with locked(arguments.results / f".{arguments.name}.lock", busy):
@@ -154,7 +136,7 @@ def main() -> int:
         trained_on = training_hashes(config, data)
         if network:
             decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
-            earlier = read_npz(arguments.start_from, []).get("trained_on", trained_on)
+            earlier = read_npz(arguments.go_on, []).get("trained_on", trained_on)
             trained_on = np.union1d(trained_on, earlier)
         print(messages.first_lines(config, data, arguments.threads))
         record = Recorder(messages.epoch_printer(), arguments.film, arguments.patience)

@@ -444,6 +444,13 @@ def test_a_second_training_into_the_same_folder_is_refused(small_npz, tmp_path):
     assert third.returncode == 0, third.stderr
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "..", "runs"])
+def test_a_name_is_a_name_and_no_path(name, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="name"):
+        run_main(monkeypatch, "--results", tmp_path, "--name", name)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("name", "value"), [("hidden", 64), ("epochs", 0), ("epoch", 3)])
 def test_values_edited_wrongly_end_in_one_line(name, value, tmp_path, monkeypatch):
     monkeypatch.setitem(script.VALUES, name, value)

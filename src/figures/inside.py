@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from src.activations import softmax
 from src.digits.data import Data, split
 from src.digits.preprocessing import PREPROCESSING
 from src.figures import learning, style
@@ -33,7 +34,7 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
 
     preprocess, (images, labels, what) = PREPROCESSING[config.preprocessing], look_at(run, data)
     seen = preprocess(images)
-    probabilities = run.network.predict_probabilities(scale(seen))
+    probabilities = softmax(run.network.forward(scale(seen))[0])
     plot_confusion(paths["confusion"], labels, probabilities.argmax(axis=1), what)
     plot_mistakes(paths["mistakes"], images, labels, probabilities, what)
     if run.snapshots:

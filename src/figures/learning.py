@@ -41,7 +41,7 @@ def draw_units(
 def twelve_that_change(networks: Networks, images: np.ndarray) -> np.ndarray:
     """Rows of the first twelve images whose answers change after epoch 1, else of any others."""
     later = list(networks.values())[1:] or list(networks.values())
-    answers = np.array([network.predict(scale(images)) for network in later])
+    answers = np.array([network.forward(scale(images))[0].argmax(axis=1) for network in later])
     still = (answers == answers[:1]).all(axis=0)
     return np.sort(np.argsort(still, kind="stable")[:12])
 
@@ -51,7 +51,8 @@ def draw_answers(
 ) -> None:
     """Twelve images with the answer below each; a wrong one bold, after the true digit."""
     style.draw_picture(axes, style.mosaic(images, 3, down=40), "", cmap="gray_r", vmin=0, vmax=255)
-    for place, (label, answer) in enumerate(zip(labels, network.predict(scale(images)))):
+    answers = network.forward(scale(images))[0].argmax(axis=1)
+    for place, (label, answer) in enumerate(zip(labels, answers)):
         text, weight = (answer, "normal") if answer == label else (f"{label}→{answer}", "bold")
         at = 31 * (place % 3) + 13.5, 40 * (place // 3) + 33.5
         axes.text(*at, text, ha="center", va="center", weight=weight, size=7.5)

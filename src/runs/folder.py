@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def identity(config: Config, data: Data, code: str, score_test: bool) -> dict:
         "numpy": np.__version__,
         "threads": max(blas, default=1),
     }
+
+
+def checked_name(name: object) -> str:
+    """A name for a folder in results. Raises InputError if it is none, or the sweeps'."""
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
+        raise InputError(f"{name!r}: a name consists of letters, digits, - and _")
+    if name.lower() == "runs":
+        raise InputError("runs: the folder of the sweeps' runs; give another --name")
+    return name
 
 
 def as_json(config: Config) -> dict:

@@ -7,6 +7,7 @@ from pathlib import Path
 from src.common.errors import InputError
 from src.common.files import make_writable
 from src.runs.config import Config
+from src.runs.folder import checked_name
 from src.runs.recipes import recipe
 
 ENTRY: dict = {  # what stands in a row of the table, and what holds where it does not
@@ -92,12 +93,11 @@ def configurations(
 
 def folder_for(root: Path, name: object) -> Path:
     """The folder of an experiment in the results, or InputError if it must not be written there."""
-    if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
-        raise InputError(f"{name!r}: a name consists of letters, digits, - and _")
-    if name.lower() in ("runs", "train") or (root / name / "config.json").exists():
-        raise InputError(f"{root / name}: is for runs of train.py; choose another name")
-    make_writable(root / name)
-    return root / name
+    folder = root / checked_name(name)
+    if folder.name.lower() == "train" or (folder / "config.json").exists():
+        raise InputError(f"{folder}: is for runs of train.py; choose another name")
+    make_writable(folder)
+    return folder
 
 
 def changed(config: Config, changes: object, where: str) -> Config:

@@ -5,7 +5,11 @@
 Each is given by its differences from the defaults of Config, which are the recipe `plain`.
 """
 
+from pathlib import Path
+
 from src.common.errors import InputError
+from src.model import NeuralNetwork
+from src.reading.saved import load_network
 from src.runs.config import Config
 
 RECIPES: dict[str, dict] = {
@@ -50,3 +54,25 @@ def recipe(name: str) -> Config:
     if name not in list(RECIPES):  # a list, because a table may hold anything
         raise InputError(f"there is no recipe {name!r}; there are: {', '.join(RECIPES)}")
     return Config().with_(**RECIPES[name])
+
+
+def chosen(
+    values: dict, name: str | None, saved: Path | None, flags: dict
+) -> tuple[Config, NeuralNetwork | None]:
+    """The config of a recipe, a saved network or these values, with the flags, and that network.
+
+    Raises InputError if the network's file is not sound, or its layers are not those asked for.
+    """
+    network, config = None, Config().with_(**values)
+    if saved:
+        network, metadata = load_network(saved)
+        known = metadata.get("config")
+        known = known if isinstance(known, dict) else {}
+        known |= {"hidden": network.layer_sizes[1:-1], "activation": network.activation}
+        config = Config().with_(**known)
+    config = (recipe(name) if name else config).with_(**flags)
+    made = (config.layer_sizes, config.activation)
+    if network and (network.layer_sizes, network.activation) != made:
+        what = f"the network is {network.layer_sizes} with {network.activation}"
+        raise InputError(f"--continue: {what}, not {made[0]} with {made[1]}; leave that out")
+    return config, network
