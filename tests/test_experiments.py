@@ -178,7 +178,7 @@ def test_each_answer_has_its_figure_and_runs_are_shared(small_npz: Path, tmp_pat
         (["--jobs", "x"], "--jobs: x: give a whole number"),
         (["--epochs", "0"], "--epochs: 0: give a whole number"),
         (["wild", "--name", "../up"], "a name consists of letters"),
-        (["wild", "--name", "Runs"], "is for runs of train.py"),
+        (["wild", "--name", "Runs"], "folder of the sweeps' runs"),
         (["wild", "grid", "--name", "x"], "--name is for one experiment"),
         (["--compare", "x", "y"], "no run is saved there"),
         (["wild", "--compare", "x", "y"], "leave out wild"),

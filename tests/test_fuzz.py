@@ -292,7 +292,7 @@ def survives(seed: int, make: Callable, check: Callable, path: Path) -> bool:
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs an alarm against hanging")
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [("csv", 400), ("npz", 300), ("model", 300), pytest.param("csv", 1200, marks=pytest.mark.slow)],
+    [("csv", 150), ("npz", 150), ("model", 150), pytest.param("csv", 1200, marks=pytest.mark.slow)],
 )
 def test_damaged_files_are_refused_or_read_rightly(
     kind: str, count: int, digits: Data, tmp_path: Path

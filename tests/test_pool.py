@@ -272,7 +272,8 @@ def test_a_stop_leaves_nothing_behind(names: str, delay: float | None, tmp_path:
     )
     assert parent.stdout.readline() == "ready\n"
     if delay is None:
-        assert {parent.stdout.readline() for _ in range(2)} == {"0\n", "1\n"}
+        shown = "".join(parent.stdout.readline() for _ in range(2))  # of two threads
+        assert sorted(shown.split()) in (["0", "1"], ["01"], ["10"])
     else:
         time.sleep(delay)
     if names == "INT TERM":
