@@ -80,44 +80,44 @@ def recipes() -> str:
             f"`{row['configuration']}`: {RECIPES[row['configuration']]}",
             f"{int(row['parameters']):,}",
             share(row, "test_accuracy"),
+            behind(row, "the best"),
             seconds(row),
         ]
         for row in read_rows(MEASURED / "recipes.csv")
     ]
-    return markdown(["recipe", "parameters", "test accuracy", "training"], table)
+    return markdown(["recipe", "parameters", "test accuracy", "points", "training"], table)
+
+
+def behind(row: dict, best: str) -> str:
+    """How far a configuration lies behind the best, and whether that is within the noise."""
+    loss, noise = float(row["behind_best"]), row["noise"]
+    text = f"{100 * loss:.2f} behind" if loss else best
+    return text + (", within noise" if noise and loss <= float(noise) else "")
 
 
 def techniques() -> str:
-    """What each technique adds to the last kept one above it, and whether that is more than noise.
+    """What each technique adds to the last kept one above it, and the distance from the best.
 
     Kept are the first row and those whose name begins with +.
     """
-    rows = read_rows(MEASURED / "techniques.csv")
-    noise = max(float(row["noise"]) for row in rows if row["noise"])
     table, kept = [], None
-    for row in rows:
-        accuracy, gain = float(row["last_validation_accuracy"]), ""
-        if kept is not None:
-            gain = f"{100 * (accuracy - kept):+.2f}"
-            gain += ", within noise" if abs(accuracy - kept) <= noise else ""
+    for row in read_rows(MEASURED / "techniques.csv"):
+        accuracy = float(row["last_validation_accuracy"])
+        gain = "" if kept is None else f"{100 * (accuracy - kept):+.2f}"
         if kept is None or row["configuration"].startswith("+"):
             kept = accuracy
-        table.append(
-            [row["configuration"], share(row, "last_validation_accuracy"), gain, seconds(row)]
-        )
-    header = ["technique", "validation accuracy", f"points (noise: {100 * noise:.2f})", "training"]
-    return markdown(header, table)
+        cells = [share(row, "last_validation_accuracy"), gain, behind(row, "the best")]
+        table.append([row["configuration"], *cells, seconds(row)])
+    header = ["technique", "validation accuracy", "gain, points", "distance from the best"]
+    return markdown([*header, "training"], table)
 
 
 def ablation() -> str:
     """What the recipe best loses without each of its techniques."""
     table = []
     for row in read_rows(MEASURED / "ablation.csv"):
-        loss, noise = float(row["behind_best"]), row["noise"]
-        verdict = f"{100 * loss:.2f} behind" if loss else "the best"
-        if noise and loss <= float(noise):
-            verdict += ", within noise"
-        table.append([row["configuration"], share(row, "last_validation_accuracy"), verdict])
+        accuracy = share(row, "last_validation_accuracy")
+        table.append([row["configuration"], accuracy, behind(row, "the best")])
     return markdown(["left out of `best`", "validation accuracy", "points"], table)
 
 
