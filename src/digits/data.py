@@ -59,7 +59,8 @@ def load_data(path: str | Path | None = None) -> Data:
         note(path, f"labels: only {', '.join(map(str, digits))}; the network will know no others")
     test_images, test_labels = parts.get("test", (images[:0], labels[:0]))
     assert test_labels is not None  # only an .npz has this part, and then with labels
-    return Data(str(path), images, labels, test_images, test_labels)
+    name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    return Data(name.as_posix(), images, labels, test_images, test_labels)
 
 
 SPLIT_STREAM = 4  # weights are drawn from default_rng(seed), batches and more from streams 1 to 3
