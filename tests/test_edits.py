@@ -26,9 +26,7 @@ EDITS = {  # each made in one copy: the file, what to find, and what to write in
 def what_is_no_source(folder: str, names: list[str]) -> set[str]:
     """For copytree: caches, and what runs have written to results/ in the root."""
     at_the_root = {"results", "train.csv", "test.csv"} if Path(folder) == ROOT else set()
-    return {
-        name for name in names if name in at_the_root or name.startswith((".git", ".venv", "__"))
-    }
+    return {name for name in names if name in {".git", ".venv", "__pycache__"} | at_the_root}
 
 
 @pytest.mark.slow

@@ -123,7 +123,9 @@ def test_a_faulty_baseline_is_named() -> None:
     "name", ["../up", "/abs", "", "a b", "a.b", "a\n", "-x", 7, "runs", "Train", "größe", "a/b"]
 )
 def test_names_are_names_and_not_paths(name: object, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a name consists of|is for runs of train\.py|folder of the sweeps"):
+    with pytest.raises(
+        InputError, match=r"a name consists of|is for runs of train\.py|folder of the sweeps"
+    ):
         folder_for(tmp_path, name)
     assert not list(tmp_path.iterdir())
 
