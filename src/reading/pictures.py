@@ -175,8 +175,8 @@ def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part
     large = np.array([max(part.width, part.height) - 2 >= speck for part in parts])
     inner = (edge == 0) if not edge.all() else edge == 1
     most = int(np.where(inner, amount, 0).argmax())
-    pen = np.median(thick[inner & (tall > 0.3 * tall[most])])
     firm = strength > tuned.FAINTER * strength[most]
+    pen = np.median(thick[inner & firm & (tall > 0.3 * tall[most])])
     writing = firm & large & (thick < np.take(tuned.THICKER, edge) * pen)
     if not writing.any():
         return parts, []
