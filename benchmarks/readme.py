@@ -4,7 +4,6 @@
     python experiments.py initializers learning_rates rate_and_batch pixels
     python benchmarks/ensemble.py --data train.csv
     python train.py --recipe plain --film
-    python train.py --recipe best --results results/best
     python benchmarks/readme.py            # collects from results/, or from the folder given
 
 Copies tables to docs/measured/ and figures to docs/figures/, and fills every place that is marked
@@ -43,7 +42,6 @@ PICTURES = {  # file in docs/figures: file in results
     "rate_and_batch.png": "rate_and_batch/answer.png",
     "learning.png": "train/learning.png",
     "learning.gif": "train/learning.gif",
-    "augmentation.png": "best/train/augmentation.png",
 }
 RECIPES = {
     "plain": "784-128-64-10, plain SGD, constant learning rate",

@@ -1,4 +1,4 @@
-"""The tasks of a sweep on a Dask cluster, whose workers need Python, NumPy and no more.
+"""The tasks of a sweep on a Dask cluster, whose workers need no copy of this project.
 
 Sources and data are part of a plugin, which the scheduler hands once to each worker, also to those
 that come late. A worker that is fit offers a resource, which each task needs: so the others get no
