@@ -12,7 +12,7 @@ from src.digits.data import Data
 from src.runs import pool, sweep
 from src.runs.config import Config
 from src.runs.history import Run
-from src.runs.sweep import Wanted, in_good_order
+from src.runs.sweep import Wanted, work
 
 CONFIGS = {str(size): Config(hidden=(size,), epochs=1) for size in (4, 8, 16)}
 WANTED = [Wanted("sizes", label, config, False) for label, config in CONFIGS.items()]
@@ -133,10 +133,10 @@ def test_a_run_that_fails_says_why_and_the_others_go_on(
     assert len(times(tmp_path)) == 1
 
 
-def test_the_cheapest_run_comes_first_and_then_the_longest() -> None:
-    sizes = {"b": (64,), "a": (8,), "c": (256,), "d": (64, 64)}
-    missing = {n: Wanted("", n, Config(hidden=size), False) for n, size in sizes.items()}
-    assert in_good_order(missing) == ["a", "c", "d", "b"]
+def test_a_run_takes_longer_with_more_parameters_epochs_and_distortions() -> None:
+    small, large = Config(hidden=(8,)), Config(hidden=(256,))
+    more = [small.with_(epochs=40), small.with_(augmentation="affine"), large]
+    assert all(work(config) > work(small) for config in more)
 
 
 def test_whoever_stops_listening_is_told_what_is_saved(

@@ -7,7 +7,6 @@ tasks. There a task runs as on this machine, in a process of its own with one BL
 
 import asyncio
 import contextlib
-import functools
 import logging
 import pickle
 import queue
@@ -26,12 +25,11 @@ from src.runs.pool import Workers, result_of
 from src.runs.worker import reason
 
 WAIT_SECONDS = 7  # for an answer, and for a worker when there is none
-POLL_SECONDS = 0.5
 PREFIX = "numpy-mnist-sweep-"  # of the plugins' names: nobody else's begin so
 
 
 def run_on_cluster(
-    program: tuple, tasks: dict[str, bytes], scheduler: str, on_step: Callable[[str], None]
+    program: tuple, tasks: dict[str, bytes], scheduler: str
 ) -> Generator[tuple[str, Any]]:
     """Like pool.run_tasks, on the Dask cluster at `scheduler`. Unfit workers are named once.
 
@@ -41,12 +39,10 @@ def run_on_cluster(
     waiting, running, unfit = list(reversed(tasks)), dict[str, Any](), set[str]()
 
     def hear(event: tuple) -> None:  # in a thread of Dask's
-        who, why_unfit = event[1]
-        if not why_unfit:
-            on_step(who)
-        elif who not in unfit:
-            unfit.add(who)
-            tqdm.write(f"the Dask worker {who} gets no runs: {why_unfit}", file=sys.stderr)
+        worker, why = event[1]
+        if worker not in unfit:
+            unfit.add(worker)
+            tqdm.write(f"the Dask worker {worker} gets no runs: {why}", file=sys.stderr)
 
     with connected(scheduler) as client:
         name = PREFIX + client.id  # two sweeps may share a cluster
@@ -61,11 +57,11 @@ def run_on_cluster(
                 while waiting and len(running) < 2 * sum(fit):  # few: each death counts for all
                     key = waiting.pop()
                     more = {"key": f"{name}-{key}", "resources": {name: 1}, "pure": False}
-                    future = client.submit(run, key, tasks[key], **more)
+                    future = client.submit(run, tasks[key], **more)
                     running[future.key] = key, future
                     future.add_done_callback(done.put)
                 with contextlib.suppress(queue.Empty):
-                    future = done.get(timeout=POLL_SECONDS)
+                    future = done.get(timeout=0.5)
                     answer = answer_in(future)
                     if answer is None:  # it died with its worker, and is computed again
                         future.add_done_callback(done.put)
@@ -127,18 +123,17 @@ def prepare(client: Any, name: str, program: tuple) -> Callable:
             if hasattr(self, "workers"):
                 self.workers.close()
 
-    def run(key: str, task: bytes) -> bytes | str:
+    def run(task: bytes) -> bytes | str:
         worker: Any = get_worker()
-        step = functools.partial(worker.log_event, name, (key, ""))
-        return worker.plugins[name].workers.run(task, step)
+        return worker.plugins[name].workers.run(task)
 
-    def left_over(dask_scheduler: Any) -> list[str]:
+    def left_over(dask_scheduler: Any) -> list[str]:  # by sweeps that were killed
         names = {PREFIX + client for client in dask_scheduler.clients}
         plugins = dask_scheduler.worker_plugins
         return [plugin for plugin in plugins if plugin.startswith(PREFIX) and plugin not in names]
 
     cloudpickle.register_pickle_by_value(pool)  # of which workers have no copy
-    for plugin in client.run_on_scheduler(left_over):  # by sweeps that were killed
+    for plugin in client.run_on_scheduler(left_over):
         client.unregister_worker_plugin(plugin)
     client.register_plugin(Trainer(), name)
     return run

@@ -1,4 +1,4 @@
-"""Many independent tasks on all cores, each in a worker process, with a sign of life from each.
+"""Many independent tasks on all cores, each in a worker process.
 
 A worker is a Python that gets the sources, the data and its tasks through a pipe of its own and
 answers through another. When we end, in whatever way, that pipe ends, and so does the worker.
@@ -9,7 +9,6 @@ multiprocessing execute a pickle.py that lies in the current folder.
 """
 
 import contextlib
-import functools
 import math
 import os
 import pickle
@@ -18,7 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ class Workers:
         self.program, self.closed, self.lock = program, False, threading.Lock()
         self.started, self.idle = list[Any](), list[Any]()
 
-    def run(self, task: bytes, on_step: Callable[[], None]) -> bytes | str:
+    def run(self, task: bytes) -> bytes | str:
         """The result, pickled, or why there is none; if a worker dies, another is asked once."""
         for _ in range(2):
             try:
@@ -67,8 +66,7 @@ class Workers:
             try:
                 pickle.dump(task, worker.stdin)
                 worker.stdin.flush()
-                while (answer := pickle.load(worker.stdout)) is None:
-                    on_step()
+                answer = pickle.load(worker.stdout)
                 self.idle.append(worker)
                 return answer
             except (OSError, EOFError, pickle.UnpicklingError):  # what a broken pipe leads to
@@ -111,13 +109,11 @@ def end(worker: Any) -> int:
     return worker.wait()
 
 
-def run_tasks(
-    program: tuple, tasks: dict[str, bytes], jobs: int, on_step: Callable[[str], None]
-) -> Generator[tuple[str, Any]]:
+def run_tasks(program: tuple, tasks: dict[str, bytes], jobs: int) -> Generator[tuple[str, Any]]:
     """Run each of the pickled tasks of a program (see `pack`); yield (key, result) as they finish.
 
-    The steps of a task reach on_step(key), in some thread. A str in place of a result says why
-    there is none: the task has raised, or its worker died twice. The other tasks go on.
+    A str in place of a result says why there is none: the task has raised, or its worker died
+    twice. The other tasks go on.
     """
     done: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     workers, waiting = Workers(program), iter(tasks)
@@ -125,7 +121,7 @@ def run_tasks(
     def attend() -> None:  # in a thread for each worker
         try:
             for key in waiting:
-                done.put((key, workers.run(tasks[key], functools.partial(on_step, key))))
+                done.put((key, workers.run(tasks[key])))
         except Exception as error:
             done.put(("", error))
 
@@ -145,7 +141,7 @@ def run_tasks(
 
 
 def pack(texts: dict[str, bytes], function: str, data: Any) -> tuple:
-    """The program of workers: answer each task with function(step, data, *task).
+    """The program of workers: answer each task with function(data, *task).
 
     `function` is "module:name" in the sources `texts`. Arrays in the data are not copied.
     """

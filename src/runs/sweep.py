@@ -96,45 +96,30 @@ def train_all(
     if not missing:
         return
     if not any(each.score_test for each in missing.values()):
-        data = dataclasses.replace(
-            data, test_images=data.test_images[:0], test_labels=data.test_labels[:0]
-        )
+        no_images, no_labels = data.test_images[:0], data.test_labels[:0]
+        data = dataclasses.replace(data, test_images=no_images, test_labels=no_labels)
     also = ["experiments"] if adds_code(sources()) else []
+    longest_first = sorted(missing, key=lambda name: -work(missing[name].config))
     tasks = {
         name: pickle.dumps((missing[name].config, missing[name].score_test, also))
-        for name in in_good_order(missing)
+        for name in longest_first  # so that no core idles in the end
     }
-    left = {name: each.config.epochs for name, each in missing.items()}
+    program = pack(sources(), "src.runs.worker:train_one", data)
+    if scheduler:
+        from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
 
-    def on_step(name: str) -> None:
-        left[name] -= 1
-        bar.update()
-
+        results = run_on_cluster(program, tasks, scheduler)
+    else:
+        results = run_tasks(program, tasks, jobs or jobs_possible())
     quiet = not sys.stderr.isatty()
-    with tqdm(total=sum(left.values()), unit=" epochs", leave=False, disable=quiet) as bar:
-        program = pack(sources(), "src.runs.worker:train_one", data)
-        if scheduler:
-            from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
-
-            results = run_on_cluster(program, tasks, scheduler, on_step)
-        else:
-            results = run_tasks(program, tasks, jobs or jobs_possible(), on_step)
-        with contextlib.closing(results):
-            for name, result in results:
-                bar.update(left.pop(name))  # of one that ended early, or was begun twice
-                yield name, result
+    with contextlib.closing(results):
+        yield from tqdm(results, total=len(tasks), unit=" runs", leave=False, disable=quiet)
 
 
-def in_good_order(missing: dict[str, Wanted]) -> list[str]:
-    """The cheapest run, for an early look; then the longest first, so that no core idles."""
-
-    def work(name: str) -> float:
-        config = missing[name].config
-        images = 100_000 if config.augmentation == "none" else 300_000  # in multiplications
-        return config.epochs * (count_parameters(config.layer_sizes) + images)
-
-    cheapest, *others = sorted(missing, key=work)
-    return [cheapest, *sorted(others, key=work, reverse=True)]
+def work(config: Config) -> float:
+    """About how long a run takes, in some unit."""
+    images = 100_000 if config.augmentation == "none" else 300_000  # as many multiplications
+    return config.epochs * (count_parameters(config.layer_sizes) + images)
 
 
 def told(wanted: Wanted, result: Any) -> Run | str:

@@ -12,7 +12,6 @@ import queue
 import random
 import threading
 import traceback
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,17 +20,10 @@ import numpy as np
 def serve(
     sources: Any, function: str, content: bytes, arrays: list, inbox: BinaryIO, outbox: BinaryIO
 ) -> None:
-    """Answer each task from inbox: None for each of its steps, then its result, pickled.
+    """Answer each task from inbox with what function(data, *task) returns, pickled.
 
-    That is what function(step, data, *task) returns, or a str: why it has not. Never returns.
+    Or with a str: why it has not returned. Ends, even in a task, when the parent does.
     """
-
-    def tell(answer: bytes | str | None) -> None:
-        try:
-            pickle.dump(answer, outbox)
-            outbox.flush()
-        except OSError:  # nobody listens any more
-            os._exit(1)
 
     def listen() -> None:
         try:
@@ -39,13 +31,6 @@ def serve(
                 tasks.put(pickle.load(inbox))
         finally:  # our parent is gone
             os._exit(1)
-
-    def answer_to(task: bytes, step: Callable[[], None]) -> bytes | str:
-        try:
-            data = pickle.loads(content, buffers=shared)
-            return pickle.dumps(pkgutil.resolve_name(function)(step, data, *pickle.loads(task)))
-        except BaseException as error:  # SystemExit too
-            return reason(error)
 
     shared = [memoryview(each).toreadonly() for each in arrays]
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -56,8 +41,16 @@ def serve(
         sources.install()
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
-        tell(answer_to(task, lambda: tell(None)))
+        try:
+            data = pickle.loads(content, buffers=shared)
+            result = pkgutil.resolve_name(function)(data, *pickle.loads(task))
+            answer: bytes | str = pickle.dumps(result)
+        except BaseException as error:  # SystemExit too
+            answer = reason(error)
+        data = result = None  # of which there is one at a time
         gc.collect()
+        pickle.dump(answer, outbox)
+        outbox.flush()
 
 
 def reason(error: BaseException) -> str:
@@ -72,15 +65,13 @@ def reason(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}{where}".split())
 
 
-def train_one(
-    step: Callable[[], None], data: Any, config: Any, score_test: bool, also: list
-) -> Any:
+def train_one(data: Any, config: Any, score_test: bool, also: list) -> Any:
     """One run, as train.py makes it. `also` are scripts that have to be imported first."""
     from src.runs.history import Recorder
 
     for script in also:
         pkgutil.resolve_name(script)
-    record = Recorder(lambda row, layers: step() if row["epoch"] else None)
+    record = Recorder()
     pkgutil.resolve_name("train:train")(config, data, record)
     run = record.finish(score_test)
     run.best = None  # train.py keeps it
