@@ -62,8 +62,9 @@ def run_on_cluster(
                     future.add_done_callback(done.put)
                 with contextlib.suppress(queue.Empty):
                     future = done.get(timeout=0.5)
-                    answer = answer_in(future)
-                    if answer is None:  # it died with its worker, and is computed again
+                    try:
+                        answer = answer_in(future)
+                    except asyncio.TimeoutError:  # lost with its worker, and computed again
                         future.add_done_callback(done.put)
                         continue
                     key, _ = running.pop(future.key)
@@ -74,14 +75,14 @@ def run_on_cluster(
                     client.unregister_worker_plugin(name)
 
 
-def answer_in(future: Any) -> bytes | str | None:
-    """The answer of the worker, or why there is none, or None if it has to be waited for again."""
+def answer_in(future: Any) -> bytes | str:
+    """The answer of the worker, or why there is none."""
     if future.cancelled():
         raise InputError("the Dask scheduler is gone; start it and its workers again")
     try:
         return future.result(timeout=WAIT_SECONDS)
     except asyncio.TimeoutError:
-        return None
+        raise
     except Exception as error:
         killed = type(error).__name__ == "KilledWorker"
         return "its workers were killed again and again" if killed else reason(error)
@@ -95,24 +96,22 @@ def prepare(client: Any, name: str, program: tuple) -> Callable:
     packed = zlib.compress(pickle.dumps(program, protocol=5), 1)
 
     def versions() -> str:
-        import numpy
-
+        try:
+            import numpy
+        except ImportError as error:
+            return f"no NumPy ({error})"
         return f"Python {sys.version_info[0]}.{sys.version_info[1]} and NumPy {numpy.__version__}"
 
     wanted = versions()
 
     class Trainer(WorkerPlugin):  # in a function, so that Dask sends it by value
-        def setup(self, worker: Any) -> Any:  # if it failed, each task that comes here would fail
-            try:
-                here = versions()
-            except Exception as error:
-                here = f"no NumPy ({error!r})"
-            if here == wanted:
-                return self.offer(worker)
-            why = f"it has {here}, but the sweep was started with {wanted}"
-            worker.log_event(name, (worker.address, why))
+        workers: Workers | None = None
 
-        async def offer(self, worker: Any) -> None:
+        async def setup(self, worker: Any) -> None:
+            if (here := versions()) != wanted:
+                why = f"it has {here}, but the sweep was started with {wanted}"
+                worker.log_event(name, (worker.address, why))
+                return
             self.workers = Workers(pickle.loads(zlib.decompress(packed)))
             await worker.set_resources(**{name: worker.state.nthreads})
             if worker.status == Status.running:  # so that tasks that found nobody are told
@@ -120,7 +119,7 @@ def prepare(client: Any, name: str, program: tuple) -> Callable:
                 worker.status = Status.running
 
         def teardown(self, worker: Any) -> None:
-            if hasattr(self, "workers"):
+            if self.workers:
                 self.workers.close()
 
     def run(task: bytes) -> bytes | str:
