@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from src.digits.preprocessing import CENTRE, COLUMNS, ROWS, SIDE
+from src.digits.preprocessing import CENTRE, SIDE, X, Y
 
 GROUP = 128  # images under one map
+ROWS, COLUMNS = Y + CENTRE, X + CENTRE  # the map that leaves every pixel where it is
 
 Map = tuple[np.ndarray, np.ndarray]  # rows, columns
 
@@ -22,8 +23,8 @@ Map = tuple[np.ndarray, np.ndarray]  # rows, columns
 def shift_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
     """Move by whole pixels, up to 2 x strength, rounded up (as LeCun et al., 1998, did)."""
     reach = math.ceil(2 * strength)
-    down, right = rng.integers(-reach, reach + 1, 2)
-    return ROWS - np.float32(down), COLUMNS - np.float32(right)
+    down, right = rng.integers(-reach, reach + 1, 2).astype(np.float32)
+    return ROWS - down, COLUMNS - right
 
 
 def affine_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
@@ -41,8 +42,7 @@ def affine_map(rng: np.random.Generator, strength: float = 1.0) -> Map:
     matrix = rotation @ np.array([[1, 0], [shear, 1]]) @ np.diag(stretch)
     (a, b), (c, d) = matrix.astype(np.float32)
     down, right = (CENTRE + shift).astype(np.float32)
-    y, x = ROWS - np.float32(CENTRE), COLUMNS - np.float32(CENTRE)
-    return a * y + b * x + down, c * y + d * x + right
+    return a * Y + b * X + down, c * Y + d * X + right
 
 
 # BLUR @ field @ BLUR blurs a field (28, 28): BLUR_ij is the density N(i - j; 0, SIGMA^2).
@@ -77,35 +77,26 @@ AUGMENTATIONS: dict[str, Callable[[np.random.Generator, float], Map]] = {
 }
 
 
-def corners(rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Bilinear interpolation: the four pixels around each place, and the share each has in it.
+def warp(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """All images (N, 784) float under the same map of 784 places: a new (N, 784), same dtype.
 
-    With r, c the whole and v, u the fractional part of a place, its value is
+    Bilinear: with r, c the whole and v, u the fractional part of a place, its value is
 
         (1-v)(1-u) I[r, c] + (1-v) u I[r, c+1] + v (1-u) I[r+1, c] + v u I[r+1, c+1]
 
     The shares are >= 0 and sum to 1, so ink stays in [0, 1]; outside the picture they are 0.
-    Returns four pairs, indices into the 784 pixels and shares, shaped like `rows`.
     """
+    pixels = images.T.copy()  # (784, N): a pixel of all images is taken in one piece
+    result = np.zeros_like(pixels)
     top, left = np.floor(rows), np.floor(columns)
     v, u = rows - top, columns - left
-    result = []
     for row, row_share in ((top, 1 - v), (top + 1, v)):
         for column, column_share in ((left, 1 - u), (left + 1, u)):
             inside = (row >= 0) & (row < SIDE) & (column >= 0) & (column < SIDE)
             place = np.where(inside, row * SIDE + column, 0).astype(np.intp)
-            result.append((place, (row_share * column_share * inside).astype(np.float32)))
-    return result
-
-
-def warp(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """All images (N, 784) float under the same map of 784 places: a new (N, 784), same dtype."""
-    pixels = images.T.copy()  # (784, N): a pixel of all images is taken in one piece
-    result = np.zeros_like(pixels)
-    for place, share in corners(rows, columns):
-        part = pixels.take(place.ravel(), axis=0)
-        part *= share.reshape(-1, 1)
-        result += part
+            part = pixels.take(place.ravel(), axis=0)
+            part *= (row_share * column_share * inside).astype(np.float32).reshape(-1, 1)
+            result += part
     return result.T
 
 
@@ -127,11 +118,8 @@ def augment(
 def distortion(
     config: Any, rng: np.random.Generator, order: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """What each epoch does to x (N, 784): augment, with the values of `config`; None for nothing.
-
-    The pixels come out in this `order` (784,).
-    """
-    if config.augmentation == "none":
-        return None
+    """What `config` has each epoch do to x (N, 784), as augment does; None for nothing."""
     name, strength = config.augmentation, config.augmentation_strength
+    if name == "none":
+        return None
     return partial(augment, name=name, strength=strength, rng=rng, order=order)

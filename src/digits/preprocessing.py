@@ -9,14 +9,12 @@ from collections.abc import Callable
 import numpy as np
 
 SIDE = 28
-CENTRE = (SIDE - 1) / 2
-ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE].astype(np.float32)  # each pixel's own place
+CENTRE = np.float32((SIDE - 1) / 2)
+Y, X = np.mgrid[:SIDE, :SIDE].astype(np.float32) - CENTRE  # each pixel's place, from the centre
 
-
-# 1, y, x, y^2, y x, x^2 of each pixel, from the centre of the picture: the moments of the ink of N
-# images (N, 784) are one product with it.
-Y, X = (ROWS - np.float32(CENTRE)).ravel(), (COLUMNS - np.float32(CENTRE)).ravel()
-MOMENTS = np.stack([np.ones_like(Y), Y, X, Y * Y, Y * X, X * X], axis=1)
+# 1, y, x, y^2, y x, x^2 of each pixel: the moments of the ink of N images (N, 784) are one product
+# with it.
+MOMENTS = np.stack([np.ones_like(Y), Y, X, Y * Y, Y * X, X * X], axis=-1).reshape(-1, 6)
 
 
 def straighten(images: np.ndarray, resize: bool) -> np.ndarray:
@@ -32,12 +30,12 @@ def straighten(images: np.ndarray, resize: bool) -> np.ndarray:
     Without resizing h = w = 1. With it, h = sd(y) / 5.5 makes all digits equally tall, and
     w = sqrt(sd(x) / 3.4) takes their width half the way to the same: a 1 stays narrow. sd(x) is
     taken after the slant is gone: its square is var(x) - slant cov(y, x). 5.5 and 3.4 pixels are
-    MNIST's averages. Returns the dtype it gets; integers are rounded.
+    MNIST's averages. Takes and returns uint8.
     """
     result = np.empty_like(images)
     for start in range(0, len(images), 128):  # so few that they stay in the processor's cache
         part = slice(start, start + 128)
-        ink = np.asarray(images[part], np.float32).reshape(-1, SIDE * SIDE)
+        ink = images[part].astype(np.float32).reshape(-1, SIDE * SIDE)
         total, y, x, yy, yx, xx = (ink @ MOMENTS).T
         total += np.float32(1e-6)
         y, x, yy, yx, xx = y / total, x / total, yy / total, yx / total, xx / total
@@ -49,10 +47,7 @@ def straighten(images: np.ndarray, resize: bool) -> np.ndarray:
             h = np.clip(np.sqrt(var_y) / np.float32(5.5), 0.5, 2)
             sd_x = np.sqrt(np.maximum(var_x - slant * cov, 0))
             w = np.clip(np.sqrt(sd_x / np.float32(3.4)), 0.5, 2)
-        straight = resample(ink.reshape(-1, SIDE, SIDE), y, h, x, w, slant * h)
-        if images.dtype.kind in "iu":
-            straight = np.rint(straight)
-        result[part] = straight.reshape(images[part].shape)
+        result[part] = np.rint(resample(ink.reshape(-1, SIDE, SIDE), y, h, x, w, slant * h))
     return result
 
 
@@ -62,15 +57,16 @@ def resample(
     """New pictures: at row r and column c, from the centre, what ink (N, 28, 28) has at
     (y + h r, x + w c + lean r). All others are (N,). Bilinear: first the rows, then the columns.
     """
-    n, size = len(ink), SIDE + 2
-    wide = np.zeros((n, size, size), np.float32)
+    wide = np.zeros((len(ink), SIDE + 2, SIDE + 2), np.float32)
     wide[:, 1:-1, 1:-1] = ink  # outside the picture there is no ink
-    axis, centre = ROWS[:, 0] - np.float32(CENTRE), np.float32(CENTRE + 1)
+    axis, centre, size = Y[:, 0], CENTRE + 1, SIDE + 2
+    pictures = np.arange(len(ink))[:, None]
     rows = y[:, None] + h[:, None] * axis + centre
-    found = between(wide.reshape(-1, size), rows, size * np.arange(n)[:, None])
+    found = between(wide.reshape(-1, size), rows, size * pictures)
     columns = (x[:, None] + lean[:, None] * axis + centre)[:, :, None]
     columns = columns + (w[:, None] * axis)[:, None, :]
-    return between(found.ravel(), columns, size * np.arange(n * SIDE).reshape(n, SIDE, 1))
+    starts = size * np.arange(len(ink) * SIDE).reshape(-1, SIDE, 1)
+    return between(found.ravel(), columns, starts)
 
 
 def between(values: np.ndarray, places: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -80,21 +76,21 @@ def between(values: np.ndarray, places: np.ndarray, starts: np.ndarray) -> np.nd
     share -= whole
     index = whole.astype(np.intp) + starts
     low = values.take(index, axis=0)
-    index += 1
+    index += 1  # in place, for speed, as what follows
     high = values.take(index, axis=0)
-    high -= low  # in place, for speed
+    high -= low
     high *= share.reshape(share.shape + (1,) * (values.ndim - 1))
     low += high
     return low
 
 
 def deskew(images: np.ndarray) -> np.ndarray:
-    """Centred and upright, (N, 28, 28) to the same."""
+    """Centred and upright, (N, 28, 28) uint8 to the same."""
     return straighten(images, resize=False)
 
 
 def normalise(images: np.ndarray) -> np.ndarray:
-    """Centred, upright and of a standard size, (N, 28, 28) to the same."""
+    """Centred, upright and of a standard size, (N, 28, 28) uint8 to the same."""
     return straighten(images, resize=True)
 
 
