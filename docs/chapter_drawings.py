@@ -30,10 +30,10 @@ def draw_mnist(data: Data) -> None:
     """A hundred training images, ten of each digit."""
     rows = np.concatenate([np.flatnonzero(data.labels == digit)[:10] for digit in range(10)])
     title = "MNIST: the first ten training images of each digit"
-    with style.drawing(FIGURES / "mnist.png", (5.6, 5.7), title) as figure:
-        axes = style.place(figure, 0.4, 0.1, 5.1, 5.1)
-        sheet = style.mosaic(data.images[rows], 10)
-        style.draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=255)
+    margins = 0.4, 0.1, 0.1, 0.5
+    with style.drawing(FIGURES / "mnist.png", (5.6, 5.7), title, "", margins) as figure:
+        axes = figure.subplots()
+        style.draw_tiles(axes, data.images[rows], 10, cmap="gray_r", vmin=0, vmax=255)
         axes.set_yticks([31 * digit + 13.5 for digit in range(10)], range(10))
         axes.tick_params(length=0)
 
@@ -43,23 +43,21 @@ def draw_signal(data: Data) -> None:
     panels = {"activation_std": "spread of the sums z", "gradient_std": "spread of the gradients"}
     title = "Ten hidden layers of 32 units, before training"
     foot = "×: how much larger the spread of z is from one layer to the next"
-    with style.drawing(FIGURES / "initializers_signal.png", (9, 4.4), title, foot) as figure:
-        for left, (name, what) in zip((0.75, 4.0), panels.items()):
-            axes, every = style.place(figure, left, 0.85, 2.5, 2.95), []
+    path, margins = FIGURES / "initializers_signal.png", (0.75, 0.85, 2.5, 0.6)
+    with style.drawing(path, (9, 4.4), title, foot, margins) as figure:
+        both = figure.subplots(1, 2, gridspec_kw={"wspace": 0.3})
+        for axes, (name, what) in zip(both, panels.items()):
             for initializer, look in style.looks(INITIALIZERS).items():
                 network = NeuralNetwork([784, *[32] * 10, 10], initializer=initializer)
                 layers = layer_statistics(network, data.images[:1000], data.labels[:1000])
                 spread = np.array([layer[name] for layer in layers])
                 factor = f"× {(spread[-1] / spread[0]) ** 0.1:.2g}" if spread.all() else "all 0"
-                drawn = np.where(spread > 0, spread, np.nan)
-                axes.plot(
-                    range(1, 12), drawn, marker="o", ms=4, label=f"{initializer}: {factor}", **look
-                )
-                every.append(spread)
-            style.log_axis(axes.yaxis, every)
-            style.whole_axis(axes, 1, 11, "layer")
+                text, spread[spread == 0] = f"{initializer}: {factor}", np.nan
+                axes.plot(range(1, 12), spread, marker="o", ms=4, label=text, **look)
+            style.log_axis(axes.yaxis)
+            style.whole_axis(axes, "layer")
             axes.set_title(what)
-        style.legend(figure, 6.75, 3.8)
+        style.legend(figure)
 
 
 def draw_step_sizes() -> None:
@@ -69,9 +67,9 @@ def draw_step_sizes() -> None:
     parabola = np.linspace(-2.1, 2.1, 101)
     for suffix in ("png", "svg"):
         path, title = FIGURES / f"step_sizes.{suffix}", "Steps on a parabola with curvature c"
-        with style.drawing(path, (9, 3.0), title) as figure:
-            for number, (rate, what) in enumerate(rates.items()):
-                axes = style.place(figure, 0.65 + 2.85 * number, 0.55, 2.45, 1.8)
+        with style.drawing(path, (9, 3.0), title, "", (0.65, 0.55, 0.1, 0.65)) as figure:
+            panels = figure.subplots(1, 3, sharey=True)
+            for axes, (rate, what) in zip(panels, rates.items()):
                 distance = -1.4 * (1 - rate) ** np.arange(5)
                 axes.plot(parabola, parabola**2 / 2, color=style.GREY)
                 axes.plot(distance, distance**2 / 2, "o", color="black", ms=5, zorder=3)
@@ -81,7 +79,7 @@ def draw_step_sizes() -> None:
                     axes.annotate("", *at, arrowprops=arrow)
                 axes.annotate("start", (distance[0], 0.98), (-8, 6), textcoords="offset points")
                 axes.set(title=what, xlabel="distance d from the minimum", ylim=(-0.15, 2.3))
-            figure.axes[0].set_ylabel("loss")
+            panels[0].set_ylabel("loss")
 
 
 def draw_overfitting(data: Data) -> None:
@@ -92,9 +90,9 @@ def draw_overfitting(data: Data) -> None:
     columns = {name: np.array([row[name] for row in history]) for name in history[0]}
     lowest = int(columns["validation_loss"].argmin())
     title = "784-256-128-10 memorises 2,000 training images"
-    with style.drawing(FIGURES / "overfitting.png", (9, 3.4), title) as figure:
-        for left, name in ((0.7, "accuracy"), (3.85, "loss")):
-            axes = style.place(figure, left, 0.55, 2.55, 2.2)
+    margins = 0.7, 0.55, 2.6, 0.65
+    with style.drawing(FIGURES / "overfitting.png", (9, 3.4), title, "", margins) as figure:
+        for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss")):
             for part, dashes in (("validation", "-"), ("train", "--")):
                 values = columns[f"{part}_{name}"]
                 values = 100 * (1 - values) if name == "accuracy" else values
@@ -106,8 +104,8 @@ def draw_overfitting(data: Data) -> None:
                 axes.annotate("lowest", (lowest, mark), (0, 8), textcoords="offset points")
             axes.set(ylim=(0, 20) if name == "accuracy" else (0, 0.7))
             axes.set_title("wrong answers, %" if name == "accuracy" else "loss")
-            style.whole_axis(axes, 0, config.epochs)
-        style.legend(figure, 6.65, 2.7)
+            style.whole_axis(axes)
+        style.legend(figure)
 
 
 def draw_augmentation(data: Data) -> None:
@@ -118,16 +116,18 @@ def draw_augmentation(data: Data) -> None:
     seen = {"as it is": digit, "deskewed": PREPROCESSING["deskew"](digit)}
     seen["a standard size"] = PREPROCESSING["normalise"](digit)
     title = "One digit, preprocessed (left) and distorted at strength 1 (right)"
-    with style.drawing(FIGURES / "augmentation.png", (9, 4.0), title) as figure:
-        for number, (name, image) in enumerate(seen.items()):
-            axes = style.place(figure, 0.2, 2.55 - 1.15 * number, 0.85, 0.85)
-            style.draw_picture(axes, image[0], "", cmap="gray_r", vmin=0, vmax=255)
+    path, margins = FIGURES / "augmentation.png", (0.2, 0.3, 0.1, 0.5)
+    with style.drawing(path, (9, 4.0), title, "", margins) as figure:
+        left, right = figure.add_gridspec(1, 2, width_ratios=[1, 5.5], wspace=0.25)
+        places = left.subgridspec(3, 1, hspace=0.4).subplots()
+        for axes, (name, image) in zip(places, seen.items()):
+            style.draw_picture(axes, image[0], cmap="gray_r", vmin=0, vmax=255)
             axes.set_xlabel(name)
-        for number, (kind, name) in enumerate(kinds.items()):
-            axes = style.place(figure, 2.4, 2.62 - 0.83 * number, 6.5, 0.78)
+        places = right.subgridspec(4, 1, hspace=0).subplots()
+        for axes, (kind, name) in zip(places, kinds.items()):
             start = scale(np.repeat(digit, 8, axis=0))[:, None]
             copies = [augment(each, kind, 1.0, rng).reshape(28, 28) for each in start]
-            style.draw_picture(axes, style.mosaic(copies, 8, down=28), "", cmap="gray_r", vmin=0)
+            style.draw_tiles(axes, np.array(copies), 8, cmap="gray_r", vmin=0)
             axes.set_yticks([13.5], [name])
             axes.tick_params(length=0)
 

@@ -106,10 +106,9 @@ def draw(path: Path, title: str, right: dict, wrong: dict) -> None:
     stuck = len(wrong["epoch"]) > 1 and all(2.2 < loss < 2.5 for loss in wrong["train_loss"])
     panels = {"loss": "loss", "accuracy": "misread images, %"}
     panels |= {"close-up": "loss, close up"} if stuck else {}
-    width = 8.7 / len(panels)
-    with style.drawing(path, (9, 3.9), title) as figure:
-        for number, (name, what) in enumerate(panels.items()):
-            axes = style.place(figure, 0.6 + width * number, 1.0, width - 0.75, 2.2)
+    with style.drawing(path, (9, 3.9), title, "", (0.6, 1, 0.45, 0.7)) as figure:
+        places = figure.subplots(1, len(panels), gridspec_kw={"wspace": 0.25})
+        for axes, (name, what) in zip(places, panels.items()):
             for history, ink, code in (
                 (right, "#777777", "as it is"),
                 (wrong, "#D55E00", "changed"),
@@ -140,9 +139,8 @@ def draw(path: Path, title: str, right: dict, wrong: dict) -> None:
             if name == "close-up":
                 axes.set_ylim(2.2, 2.5)
             else:
-                drawn = [line.get_ydata() for line in axes.lines]
-                style.log_axis(axes.yaxis, drawn, "%" if name == "accuracy" else "")
-            style.whole_axis(axes, 0, EPOCHS)
+                style.log_axis(axes.yaxis, "%" if name == "accuracy" else "")
+            style.whole_axis(axes)
         if same_training:
             figure.axes[0].plot([], [], "o", color="black", mfc="white", mew=2, label="best epoch")
         named = figure.axes[0].get_legend_handles_labels()

@@ -108,5 +108,6 @@ def draw(axes: Axes, layers: list, x: np.ndarray) -> None:
 if __name__ == "__main__":
     network, images, _ = trained_network()
     for suffix in ("png", "svg"):
-        with drawing(Path(__file__).parent / "figures" / f"network.{suffix}", (11, 5.3)) as figure:
-            draw(figure.add_axes((0.01, 0.01, 0.98, 0.98)), network, images[[SHOWN_IMAGE]])
+        path = Path(__file__).parent / "figures" / f"network.{suffix}"
+        with drawing(path, (11, 5.3), margins=(0.1, 0.05, 0.1, 0.05)) as figure:
+            draw(figure.subplots(), network, images[[SHOWN_IMAGE]])

@@ -41,8 +41,8 @@ def plot_noise(path: Path, means: np.ndarray, noise: np.ndarray) -> None:
     shown = [*np.flatnonzero(behind <= limits)[:11], alarms[0]]
     title = f"Simulated: {CONFIGURATIONS} equal configurations, {SEEDS} seeds each, in many sweeps"
     foot = f"spread of one configuration's runs: {100 * DEVIATION:g} points, as measured here"
-    with style.drawing(path, (9, 4.3), title, foot) as figure:
-        axes = style.place(figure, 0.6, 0.75, 5.0, 2.9)
+    with style.drawing(path, (9, 4.3), title, foot, (0.6, 0.75, 0.15, 0.65)) as figure:
+        axes, right = figure.subplots(1, 2, width_ratios=[2, 1])
         for row, sweep in enumerate(shown):
             reach = best[sweep] - limits[sweep]
             axes.barh(row, limits[sweep], 0.7, reach, color="black", alpha=0.12)
@@ -52,13 +52,12 @@ def plot_noise(path: Path, means: np.ndarray, noise: np.ndarray) -> None:
         axes.set(ylim=(11.6, -0.6), ylabel="sweep", xlabel="accuracy, points from the true one")
         axes.set_yticks(range(12), range(1, 13))
         axes.set_title("shaded: within the noise of the best; orange: a false alarm")
-        axes = style.place(figure, 6.3, 0.75, 2.55, 2.9)
         counts, edges = np.histogram(behind, bins=30)
-        axes.stairs(counts, edges, fill=True, color=style.GREY)
-        axes.axvline(limits.mean(), color="black", lw=1.5, ls="--")
-        axes.set(xlabel="points from best to worst", ylabel="sweeps", ylim=(0, 1.1 * counts.max()))
+        right.stairs(counts, edges, fill=True, color=style.GREY)
+        right.axvline(limits.mean(), color="black", lw=1.5, ls="--")
+        right.set(xlabel="points from best to worst", ylabel="sweeps", ylim=(0, 1.1 * counts.max()))
         share = f"{len(alarms) / len(points):.1%} of {len(points):,} sweeps"
-        axes.set_title(f"{share} have a false\nalarm (right of the dashed line)", size=9)
+        right.set_title(f"{share} have a false\nalarm (right of the dashed line)", size=9)
 
 
 if __name__ == "__main__":

@@ -24,26 +24,27 @@ def number(value: float) -> str:
 
 
 def draw_line(axes: Axes, layer: int, start: int, end: int, weight: float, slope: float) -> None:
-    """A weight: its value above the line, and its gradient, in orange, below."""
+    """A weight, and its gradient in orange, on either side of the line."""
     left, right = (COLUMNS[layer], ROWS[start]), (COLUMNS[layer + 1], ROWS[end])
-    silent = slope == 0
-    axes.plot(*zip(left, right), color=style.GREY, lw=1, ls=":" if silent else "-", zorder=1)
-    along = 0.5 if start == end else 0.27
-    x, y = (a + along * (b - a) for a, b in zip(left, right))
-    box = {"boxstyle": "square,pad=0.1", "color": "white"}
-    shared: dict = {"ha": "center", "size": 11, "bbox": box, "zorder": 2}
-    axes.text(x, y + 0.02, number(weight), color=FORWARD, va="bottom", **shared)
-    axes.text(x, y - 0.04, number(slope), color=BACKWARD, va="top", **shared)
+    axes.plot(*zip(left, right), color=style.GREY, lw=1, ls="-" if slope else ":", zorder=1)
+    if start == end:
+        x, y = (left[0] + right[0]) / 2, left[1]
+        axes.text(x, y + 0.06, number(weight), color=FORWARD, ha="center", va="bottom", size=11)
+        axes.text(x, y - 0.06, number(slope), color=BACKWARD, ha="center", va="top", size=11)
+    else:
+        x, y = (a + 0.27 * (b - a) for a, b in zip(left, right))
+        axes.text(x - 0.16, y, number(weight), color=FORWARD, ha="right", va="center", size=11)
+        axes.text(x + 0.16, y, number(slope), color=BACKWARD, ha="left", va="center", size=11)
 
 
-def draw_unit(axes: Axes, column: int, row: int, forward: list[str], backward: list[str]) -> None:
-    """A circle, what goes forward above it, and the gradients below."""
-    at = COLUMNS[column], ROWS[row]
-    silent = "a = 0" in forward
-    axes.plot(*at, "o", ms=24, mec="black", mfc="#cccccc" if silent else "white", zorder=3)
-    shared: dict = {"ha": "center", "size": 11, "linespacing": 1.3}
-    axes.text(at[0], at[1] + 0.28, "\n".join(forward), color=FORWARD, va="bottom", **shared)
-    axes.text(at[0], at[1] - 0.28, "\n".join(backward), color=BACKWARD, va="top", **shared)
+def draw_unit(axes: Axes, column: int, row: int, forward: str, backward: str) -> None:
+    """A circle; outside the network, its values and, in orange, their gradients: line by line."""
+    x, y = COLUMNS[column], ROWS[row]
+    axes.plot(x, y, "o", ms=24, mec="black", mfc="#cccccc" if "a = 0" in forward else "white")
+    y, side = (y + 0.28, "bottom") if row == 0 else (y - 0.28, "top")
+    shared: dict = {"va": side, "size": 11, "linespacing": 1.3}
+    axes.text(x - 0.1, y, forward, color=FORWARD, ha="right", **shared)
+    axes.text(x + 0.1, y, backward, color=BACKWARD, ha="left", **shared)
 
 
 def draw_network(axes: Axes, values: dict[str, np.ndarray]) -> None:
@@ -52,16 +53,16 @@ def draw_network(axes: Axes, values: dict[str, np.ndarray]) -> None:
         for start, end in np.ndindex(2, 2):
             weight, slope = (values[f"{d}weights[{layer}]"][start, end] for d in ("", "d_"))
             draw_line(axes, layer, start, end, weight, slope)
+    pairs = {name: value.ravel() for name, value in values.items() if value.size == 2}
     for row in (0, 1):
-        draw_unit(axes, 0, row, [f"x = {number(values['x'][0, row])}"], [])
-        for column, layer, names in ((1, 0, ("z", "a")), (2, 1, ("logits", "probabilities"))):
-            bias, slope = (values[f"{d}biases[{layer}]"][row] for d in ("", "d_"))
-            z, a = (number(values[name][0, row]) for name in names)
-            forward = [f"b = {number(bias)}", f"z = {z}", f"{'a' if layer == 0 else 'p'} = {a}"]
-            d_z = values["dz" if layer == 0 else "d_logits"][0, row]
-            backward = [f"da = {number(values['da'][0, row])}"] if layer == 0 else []
-            backward += [f"dz = {number(d_z)}", f"db = {number(slope)}"]
-            draw_unit(axes, column, row, forward, backward)
+        of = {name: number(pair[row]) for name, pair in pairs.items()}
+        draw_unit(axes, 0, row, f"x = {of['x']}", "")
+        forward = f"b = {of['biases[0]']}\nz = {of['z']}\na = {of['a']}"
+        backward = f"db = {of['d_biases[0]']}\ndz = {of['dz']}\nda = {of['da']}"
+        draw_unit(axes, 1, row, forward, backward)
+        forward = f"b = {of['biases[1]']}\nz = {of['logits']}\np = {of['probabilities']}"
+        backward = f"db = {of['d_biases[1]']}\ndz = {of['d_logits']}\n "
+        draw_unit(axes, 2, row, forward, backward)
     loss = f"loss = −log p of class 0 = {number(values['loss'])}"
     axes.text(6.5, ROWS[0], "class 0, the true one", va="center", size=11)
     axes.text(6.5, ROWS[1], "class 1", va="center", size=11)
@@ -85,7 +86,7 @@ def draw_slope(axes: Axes, values: dict[str, np.ndarray]) -> None:
     axes.text(1.02, 0.72, f"slope {number(slope)}", color=BACKWARD, size=10, ha="right")
     axes.annotate("", (new, 0.13), (weight, 0.13), arrowprops={"arrowstyle": "->", "lw": 1.5})
     axes.vlines([weight, new], 0, [loss, float(loss_at(new))], color=style.GREY, lw=0.7, ls=":")
-    step = f"a step of 0.1 × {number(-slope)} = {number(new - weight)}"
+    step = f"step 0.1 × {number(-slope)} = {number(new - weight)}"
     axes.text(new + 0.04, 0.13, step, size=9, va="center")
     axes.set(xlim=(0, 1.5), ylim=(0, 2.0), xlabel="weights[0][0, 0]")
     axes.set_title("loss, as one weight changes")
@@ -95,6 +96,8 @@ if __name__ == "__main__":
     table = {name: value for part in compute().values() for name, value in part.items()}
     for suffix in ("png", "svg"):
         path = Path(__file__).parent / "figures" / f"worked_example.{suffix}"
-        with style.drawing(path, (12.5, 6.2), "The worked example: one image, one step") as figure:
-            draw_network(style.place(figure, 0.1, 0.1, 8.7, 5.7), table)
-            draw_slope(style.place(figure, 9.3, 1.2, 3.0, 3.8), table)
+        title, margins = "The worked example: one image, one step", (0.1, 0.65, 0.2, 0.75)
+        with style.drawing(path, (12.5, 5.6), title, "", margins) as figure:
+            left, right = figure.subplots(1, 2, width_ratios=[2.9, 1])
+            draw_network(left, table)
+            draw_slope(right, table)

@@ -1,7 +1,6 @@
 """The figures of one network, and of its learning: do they show what is in it?"""
 
 import contextlib
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,57 +8,46 @@ from PIL import Image
 
 from src.common.errors import InputError
 from src.digits.data import Data, split
-from src.figures import inside, learning
+from src.figures import inside
+from src.figures.learning import make_film
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.history import Recorder, Run
-from tests.test_figures import all_texts, figures, legend_of, make_history
+from tests.test_figures import all_texts, figures, legend_of, make_history, make_run
 from train import train
 
 __all__ = ["figures"]
 NAN = float("nan")
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def make_layers(count: int, epochs: int = 1, **changes) -> list[dict]:
-    row = {"activation_std": 1.0, "gradient_std": 0.1, "gradient_ratio": 0.01, "dead_share": 0.1}
-    numbers = [(epoch, layer) for epoch in range(epochs + 1) for layer in range(1, count + 1)]
-    return [row | {"epoch": epoch, "layer": layer} | changes for epoch, layer in numbers]
-
-
-def make_run(hidden: tuple = (16,), epochs: int = 1, **changes) -> Run:
-    config = replace(Config(), hidden=hidden, epochs=epochs, validation_fraction=0.1)
-    network = NeuralNetwork(config.layer_sizes)
-    metrics = {"measured_training_images": 500, "training_images": 900}
-    history, layers = make_history(epochs), make_layers(len(hidden) + 1, epochs)
-    run = Run(config, network, history, layers, metrics, np.empty(0, bool))
-    return replace(run, **changes)
-
-
 NAMES = {"curves", "layers", "first_layer", "confusion", "mistakes"}
 
 
-@pytest.mark.parametrize("hidden", [(), (64, 8)])
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def run_with_layers(epochs: int = 1, hidden: tuple = (16,), **changes) -> Run:
+    config = Config(hidden=hidden, **{"validation_fraction": 0.1} | changes)
+    run = make_run(config, make_history(epochs))
+    row = {"activation_std": 1.0, "gradient_std": 0.1, "gradient_ratio": 0.01, "dead_share": 0.1}
+    numbers = range(1, len(hidden) + 2)
+    run.layers = [row | {"epoch": e, "layer": n} for e in range(epochs + 1) for n in numbers]
+    return run
+
+
+@pytest.mark.parametrize(("hidden", "suffix"), [((), "png"), ((64, 8), "svg"), ((8,), "pdf")])
 def test_all_figures_of_a_run(digits: Data, tmp_path, figures, hidden, suffix):
-    inside.draw_run(tmp_path, make_run(hidden), digits, suffix)
+    inside.draw_run(tmp_path, run_with_layers(hidden=hidden), digits, suffix)
     assert {path.name for path in tmp_path.glob("[!.]*")} == {f"{n}.{suffix}" for n in NAMES}
     assert figures[0].get_suptitle().endswith("-10 after 1 epoch")
     count = round(0.1 * len(digits.images))
-    assert f"of {count:,} validation images misread" in " ".join(all_texts(figures[3]))
+    assert f"of {count:,} validation images misread" in all_texts(figures[3])
 
 
-def test_a_run_that_failed_or_learned_nothing_is_drawn_and_says_so(digits, tmp_path, figures):
-    failed = {
-        "measured_training_images": 500,
-        "training_images": 900,
-        "failed": "epoch 1: not finite",
-    }
-    dead = make_layers(2, 0, activation_std=0.0, gradient_ratio=0.0, dead_share=1.0)
-    inside.draw_run(
-        tmp_path, make_run(layers=dead, history=make_history(0), metrics=failed), digits
-    )
-    assert legend_of(figures[0])[-1] == "epoch 1: not finite"
+def test_a_run_that_broke_off_says_why_at_the_end_of_its_curve(digits, tmp_path, figures):
+    run, why = run_with_layers(3), "epoch 4: the loss is no longer finite"
+    run.metrics["failed"] = why
+    inside.draw_run(tmp_path, run, digits)
+    assert " ".join(legend_of(figures[0])[-1].split()) == why
+    for axes in figures[0].axes:
+        crosses = [line for line in axes.lines if line.get_marker() == "X"]
+        assert [line.get_xdata()[0] for line in crosses] == [3, 3]
 
 
 @pytest.mark.parametrize("rate", [3, 1000])  # 3 goes on, 1000 ends after epoch 1
@@ -75,51 +63,53 @@ def test_a_run_that_overflows_is_drawn_without_a_warning(digits, tmp_path, figur
     assert len(figures) == len(NAMES)
 
 
-def test_curves_of_one_epoch_are_dots(tmp_path, figures):
-    inside.plot_layers(tmp_path / "layers.png", "title", make_layers(3, 0), "relu", 700)
-    for axes in figures[0].axes:
-        assert {line.get_marker() for line in axes.lines} == {"o"}
-
-
 @pytest.mark.parametrize(("scored", "kind"), [(True, "test"), (False, "training")])
-def test_without_validation_images_others_are_looked_at_by_name(digits, tmp_path, scored, kind):
-    run = make_run()
-    run = replace(run, config=replace(run.config, validation_fraction=0.0))
+def test_without_validation_images_others_are_looked_at_by_name(
+    digits, tmp_path, figures, scored, kind
+):
+    run = run_with_layers(validation_fraction=0.0)
+    for row in run.history:
+        row.update(validation_loss=NAN, validation_accuracy=NAN)
+    del run.metrics["best_epoch"]
     run.metrics.update({"test_accuracy": 0.9} if scored else {})
     images, labels, name = inside.look_at(run, digits)
     rows, _ = split(len(digits.images), 0.0, run.config.split_seed)
     expected = digits.test_images if scored else digits.images[rows[:500]]
     assert name == kind and len(images) == len(labels)
     np.testing.assert_array_equal(images, expected)
+    inside.draw_run(tmp_path, run, digits)
+    assert "validation" not in "".join(map(all_texts, figures))
 
 
 def test_figures_of_an_earlier_run_do_not_stand_beside_a_new_one(digits, tmp_path, monkeypatch):
-    inside.draw_run(tmp_path, make_run(), digits)
+    inside.draw_run(tmp_path, run_with_layers(), digits)
     (tmp_path / "mine.png").touch()
     monkeypatch.setattr(inside, "plot_curves", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        inside.draw_run(tmp_path, make_run(), digits)
+        inside.draw_run(tmp_path, run_with_layers(), digits)
     assert {path.name for path in tmp_path.glob("*.png")} == {"mine.png"}
 
 
-@pytest.mark.parametrize(("activation", "panels"), [("relu", 3), ("tanh", 2)])
-def test_only_relu_units_can_be_silent(tmp_path, figures, activation, panels):
-    inside.plot_layers(tmp_path / "layers.png", "title", make_layers(11, 4), activation, 700)
-    titles = [axes.get_title().replace("\n", " ") for axes in figures[0].axes]
-    assert len(titles) == panels
-    assert ("hidden units silent for all of 700 images" in titles) == (activation == "relu")
-    assert [len(axes.lines) for axes in figures[0].axes] == [11, 11, 10][:panels]
+@pytest.mark.parametrize(("activation", "panels", "epochs"), [("relu", 3, 0), ("tanh", 2, 4)])
+def test_only_hidden_relu_units_can_be_silent(tmp_path, figures, activation, panels, epochs):
+    run = run_with_layers(epochs, (8,) * 10, activation=activation)
+    inside.plot_layers(tmp_path / "layers.png", "title", run)
+    axes = figures[0].axes
+    silent = "hidden units silent for all of 900 images"
+    assert (silent in [each.get_title().replace("\n", " ") for each in axes]) == (panels == 3)
+    assert [len(each.lines) for each in axes] == [11, 11, 10][:panels]
     assert legend_of(figures[0]) == [*(f"layer {number}" for number in range(1, 11)), "output"]
-    if activation == "relu":
-        np.testing.assert_allclose(figures[0].axes[2].lines[0].get_ydata(), [10] * 5)
+    assert axes[-1].lines[0].get_ydata() == pytest.approx(
+        [0.1 if panels == 3 else 0.01] * (epochs + 1)
+    )
+    assert {line.get_marker() for line in axes[0].lines} == {"None" if epochs else "o"}
 
 
 def test_confusion_counts_the_mistakes(tmp_path, figures):
     labels, answers = np.array([3, 3, 3, 8]), np.array([3, 5, 5, 8])
     inside.plot_confusion(tmp_path / "confusion.png", labels, answers, "validation")
-    axes = figures[0].axes[0]
-    assert axes.get_title() == "2 of 4 validation images misread"
-    found = {text.get_text(): text.get_position() for text in axes.texts}
+    assert figures[0].get_suptitle() == "2 of 4 validation images misread"
+    found = {text.get_text(): text.get_position() for text in figures[0].axes[0].texts}
     assert found["2"] == (5, 3)  # answer 5, true digit 3
     assert found["33.3%"][1] == 3
 
@@ -132,14 +122,15 @@ def test_mistakes_are_the_surest_ones_first(digits, tmp_path, figures):
     path, images = tmp_path / "mistakes.png", digits.images[:40]
     inside.plot_mistakes(path, images, labels, probabilities, "test")
     axes = figures[0].axes[0]
-    assert axes.get_title().startswith("The 2 surest of 2 mistakes on 40 test images")
-    assert [text.get_text() for text in axes.texts] == ["0 → 4, 90.0%", "0 → 1, 70.0%"]
+    assert figures[0].get_suptitle() == "The 2 surest of 2 mistakes on 40 test images"
+    captions = {text.get_text(): text.get_position() for text in axes.texts}
+    assert captions == {"0 → 4\n90.0%": (13.5, 29), "0 → 1\n70.0%": (44.5, 29)}
     sheet = np.ma.filled(axes.images[0].get_array(), np.nan)
     np.testing.assert_array_equal(sheet[:28, :28], images[7])
-    np.testing.assert_array_equal(sheet[:28, 42:70], images[9])
+    np.testing.assert_array_equal(sheet[:28, 31:59], images[9])
     inside.plot_mistakes(path, images, labels + 9, probabilities, "test")
     inside.plot_mistakes(path, images[:1], labels[:1], probabilities[:1], "test")
-    titles = [figure.axes[0].get_title().split(" on ")[0] for figure in figures[1:]]
+    titles = [figure.get_suptitle().split(" on ")[0] for figure in figures[1:]]
     assert titles == ["The 24 surest of 40 mistakes", "No mistakes"]
 
 
@@ -150,18 +141,14 @@ def test_the_first_layer_shows_at_most_40_units_the_most_important_first(tmp_pat
     network.weights[1][...] = 1
     network.weights[1][5] = 9
     inside.plot_first_layer(tmp_path / "first_layer.png", network)
-    axes = figures[0].axes[0]
-    assert axes.get_title().startswith("The 40 most important of 64 first-layer units")
-    assert "each has its own scale" in axes.get_title()
-    sheet = np.ma.filled(axes.images[0].get_array(), np.nan)
+    assert figures[0].get_suptitle() == "The 40 most important of 64 first-layer units"
+    assert "each has its own scale" in all_texts(figures[0])
+    sheet = np.ma.filled(figures[0].axes[0].images[0].get_array(), np.nan)
     assert (list(sheet[0, :2]), list(sheet[0, 31:33])) == ([0, 1], [1, 0])
 
 
-# ----------------------------------------------------------------------------------- learning
-
-
 def test_learning_shows_epochs_with_images_whose_answers_change(digits, tmp_path, figures):
-    run = make_run(epochs=20)
+    run = run_with_layers(epochs=20)
     for epoch in (0, 1, 2, 5, 10, 20):
         network = NeuralNetwork(run.config.layer_sizes, seed=epoch)
         run.snapshots[epoch] = network.parameters
@@ -169,22 +156,22 @@ def test_learning_shows_epochs_with_images_whose_answers_change(digits, tmp_path
     inside.draw_run(tmp_path, run, digits)
     np.testing.assert_array_equal(run.network.parameters, before)
     (figure,) = (figure for figure in figures if "learns to read" in figure.get_suptitle())
-    columns = figure.axes[:-1]
-    titles = [axes.get_title() for axes in columns[::2]]
+    *columns, progress = figure.axes
+    titles = [axes.get_title() for axes in columns[:6]]
     assert titles == ["before training", "epoch 1", "epoch 2", "epoch 5", "epoch 10", "epoch 20"]
-    answers = np.array([[text.get_text()[-1] for text in axes.texts] for axes in columns[1::2]])
+    answers = np.array([[text.get_text()[-1] for text in axes.texts] for axes in columns[6:]])
     assert answers.shape == (6, 12)
     assert (answers[1:] != answers[1]).any(axis=0).all()  # each of the twelve changes
-    for axes in columns[1::2]:
+    for axes in columns[6:]:
         for text in axes.texts:  # "9→5" is bold and wrong, a lone answer is right
             assert ("→" in text.get_text()) == (text.get_weight() == "bold")
-    (dots,) = (line for line in figure.axes[-1].lines if line.get_marker() == "o")
+    (dots,) = (line for line in progress.lines if line.get_marker() == "o")
     assert list(dots.get_xdata()) == list(run.snapshots)
     with Image.open(tmp_path / "learning.gif") as movie:
         assert (movie.n_frames >= 6, movie.info["loop"]) == (True, 0)
 
 
 def test_where_no_answer_changes_twelve_images_are_shown_all_the_same(digits):
-    networks = dict.fromkeys((0, 1, 2), NeuralNetwork([784, 10]))
-    assert len(learning.twelve_that_change(networks, digits.images)) == 12
-    assert len(learning.twelve_that_change({0: networks[0]}, digits.images)) == 12
+    run = run_with_layers()
+    run.snapshots.update({0: run.network.parameters, 1: run.network.parameters})
+    assert len(make_film(run, digits.images, digits.labels).images) == 12

@@ -4,26 +4,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from src.figures import style
+from src.figures.curves import percent_wrong
 
-Wrong = dict[str, np.ndarray]  # label -> wrong answers of each finished run, in percent
 
-
-def wrong_answers(results: Any) -> tuple[Wrong, str]:
-    """How wrong each configuration's runs are, all on the same kind of images, and on which."""
+def wrong_answers(results: Any) -> tuple[dict[str, np.ndarray], str]:
+    """Wrong answers of each configuration's runs, in percent, and on which images."""
+    wrong = {label: percent_wrong([*seeds.values()]) for label, seeds in results.values.items()}
     kind = "validation" if "validation" in results.measure else "test"
-    wrong = {n: style.percent_wrong(list(seeds.values())) for n, seeds in results.values.items()}
-    return wrong, f"wrong answers on {kind} images (log scale)"
+    return wrong, f"wrong answers on {kind} images"
 
 
-def noise_of(verdict: Any, label: str) -> float:
-    """How many points `label` may lie behind the best and still be as good; 0 if unknown."""
-    known = [noise for noise in verdict.noise.values() if np.isfinite(noise)]
-    own = verdict.noise.get(label, np.nan)
-    return 100 * float(own if np.isfinite(own) else np.median(known) if known else 0)
+def cheapest(results: Any, labels: list[str], cost: str) -> list[float]:
+    """The lowest cost of each configuration's runs; NaN where there are none."""
+    runs = [results.runs[label] for label in labels]
+    return [min((run.metrics[cost] for run in each), default=np.nan) for each in runs]
 
 
 def plot_ranking(path: Path, results: Any, shown: list[str]) -> None:
@@ -32,23 +31,26 @@ def plot_ranking(path: Path, results: Any, shown: list[str]) -> None:
     What was tried "with" the last row above and not kept is hollow.
     """
     (wrong, what), failed, verdict = wrong_answers(results), results.reasons(), results.verdict
-    title, others = (
-        results.entry["question"],
-        [wrong[label].mean() for label in wrong if label not in shown],
-    )
+    others = [values.mean() for label, values in wrong.items() if label not in shown]
     names = [style.wrapped(label) for label in shown]
     names += [f"{len(others):,} more, their means"] * bool(others)
-    height, best = 0.36 * len(names) + 0.2, float(wrong[verdict.best].mean())
+    costs = {cost: cheapest(results, shown, cost) for cost in ("seconds", "parameters")}
+    costs = {cost: each for cost, each in costs.items() if np.nanmin(each) < np.nanmax(each)}
+    noise = pd.Series(verdict.noise, dtype=float)  # unknown for the best and the unsteady ones
+    noise = 100 * noise.fillna(noise.median()).reindex(shown).fillna(0)
     foot = "dot: mean of the seeds; ticks: each seed"
-    foot += "; shaded: within the noise of the best" * (noise_of(verdict, verdict.best) > 0)
-    with style.drawing(path, (9, height + 1.3), title, foot) as figure:
-        axes = style.place(figure, 2.1, 0.8, 2.9, height)
+    foot += "; shaded: within the noise of the best" * int(noise.any())
+    size, margins = (9, 0.36 * len(names) + 1.5), (2.1, 0.8, 0.85, 0.5)
+    with style.drawing(path, size, results.entry["question"], foot, margins) as figure:
+        spaces = {"width_ratios": [3.6, *[1] * len(costs)], "wspace": 0.6}
+        grid = figure.subplots(1, 1 + len(costs), sharey=True, squeeze=False, gridspec_kw=spaces)
+        axes, *panels = grid[0]
+        axes.barh(range(len(shown)), noise, 1, wrong[verdict.best].mean(), color="#E5E5E5")
         beside: dict = {"va": "center", "size": 8.5, "transform": axes.get_yaxis_transform()}
         for row, label in enumerate(shown):
             if label not in wrong:
                 axes.text(0.01, row, style.short(failed.get(label, "no result yet"), 50), **beside)
                 continue
-            axes.barh(row, noise_of(verdict, label), 1, left=best, color="black", alpha=0.1, lw=0)
             values, hollow = wrong[label], label.startswith("with ")
             ink = style.GREY if hollow else "black"
             axes.plot(values, [row] * len(values), "|-", ms=9, lw=1, color=ink)
@@ -56,64 +58,49 @@ def plot_ranking(path: Path, results: Any, shown: list[str]) -> None:
             part = f"\n({len(values)} of {len(results.configs[label])} runs)" * (label in failed)
             axes.text(1.02, row, f"{values.mean():.2f}%{part}", **beside)
         axes.plot(others, [len(shown)] * len(others), "|", ms=9, color="black", alpha=0.3)
-        style.log_axis(axes.xaxis, wrong.values(), "%", 1.25)
-        axes.set(xlabel=what, ylim=(len(names) - 0.5, -0.5))
+        style.log_axis(axes.xaxis, "%", 1.25)
+        axes.set(xlabel=f"{what} (log scale)", ylim=(len(names) - 0.5, -0.5))
         axes.set_yticks(range(len(names)), names)
         axes.grid(False, axis="y")
-        for left, cost, unit in ((5.9, "seconds", ".1f"), (7.4, "parameters", ",")):
-            runs = {row: results.runs[label] for row, label in enumerate(shown) if label in wrong}
-            prices = {row: min(run.metrics[cost] for run in runs[row]) for row in runs}
-            if cost == "parameters" and len(set(prices.values())) == 1:
-                continue
-            axes = style.place(figure, left, 0.8, 0.8, height)
-            for row, price in prices.items():
-                axes.barh(row, price, height=0.5, color=style.GREY)
-                axes.text(price, row, f" {price:{unit}}", va="center", size=8.5)
-            axes.set(xlabel=cost, ylim=(len(names) - 0.5, -0.5), xticks=[], yticks=[])
+        for panel, (cost, each) in zip(panels, costs.items()):
+            bars = panel.barh(range(len(shown)), each, height=0.5, color=style.GREY)
+            form = "{:,.1f}" if cost == "seconds" else "{:,.0f}"
+            panel.bar_label(bars, fmt=form, padding=3, size=8.5)
+            panel.tick_params(left=False)
+            panel.set(xlabel=cost, xticks=[])
+            panel.grid(False)
 
 
 def plot_grid(path: Path, results: Any) -> None:
     """A heat map of two hyperparameters: wrong answers, +- their standard deviation over the seeds.
 
     The best cell, and all within the noise of it, are framed; with five times the best one's wrong
-    answers a cell is as dark as it gets.
+    answers a cell is as dark as it gets. Why a run failed, the comparison says.
     """
-    (wrong, what), failed, verdict = wrong_answers(results), results.reasons(), results.verdict
-    best, (y_name, x_name) = wrong[verdict.best].mean(), results.varied
-    rows, columns = in_order(results.varied[y_name]), in_order(results.varied[x_name])
-    means = np.full((len(rows), len(columns)), np.nan)
-    width, height = min(7.0, 1.1 * len(columns)), min(6.0, 0.62 * len(rows))
-    foot = f"{what.split(' (')[0]}; framed: the best, and all within the noise of it"
-    title = results.entry["question"]
-    with style.drawing(path, (width + 2.2, height + 1.6), title, foot) as figure:
-        axes = style.place(figure, 1.05, 0.95, width, height)
-        for label, row, column in results.varied.itertuples():
-            y, x, text = rows.index(row), columns.index(column), ""
+    (wrong, what), verdict, varied = wrong_answers(results), results.verdict, results.varied
+    (ys, rows), (xs, columns) = (pd.factorize(varied[name]) for name in varied)
+    means, best = np.full((len(rows), len(columns)), np.nan), wrong[verdict.best].mean()
+    size = min(7.0, 1.1 * len(columns)) + 2.2, min(6.0, 0.62 * len(rows)) + 1.6
+    title, foot = results.entry["question"], f"{what}; framed: the best, and all within its noise"
+    with style.drawing(path, size, title, foot, (1.05, 0.95, 1, 0.65)) as figure:
+        axes = figure.subplots()
+        for label, y, x in zip(varied.index, ys, xs):
+            text = "failed" if label in results.reasons() else ""
             if label in wrong:
                 means[y, x], values = wrong[label].mean(), wrong[label]
                 text = f"{values.mean():.2f}%"
                 text += f"\n± {values.std(ddof=1):.2f}" if len(values) > 1 else ""
-            elif label in failed:
-                text = style.wrapped(f"failed: {failed[label]}", 20)
             if means.size <= 100:  # else there is no room for numbers
                 ink = "white" if means[y, x] > 2.2 * best else "black"
-                size = 8.5 if label in wrong else 5.5
-                axes.text(x, y, text, color=ink, size=size, ha="center", va="center")
+                axes.text(x, y, text, color=ink, size=8.5, ha="center", va="center")
             if label == verdict.best or verdict.behind.get(label, 1) <= verdict.noise.get(label, 0):
                 frame = Rectangle((x - 0.47, y - 0.46), 0.94, 0.92, fill=False, ec="black", lw=2.5)
                 axes.add_patch(frame)
         scale = LogNorm(best, 5 * best, clip=True)
-        style.draw_picture(axes, means, "", cmap="viridis_r", aspect="auto", norm=scale)
+        style.draw_picture(axes, means, cmap="viridis_r", aspect="auto", norm=scale)
         axes.set_yticks(range(len(rows)), rows)
         axes.set_xticks(range(len(columns)), columns)
-        axes.set(ylabel=y_name.replace("_", " "), xlabel=x_name.replace("_", " "))
-        bar = style.place(figure, width + 1.25, 0.95, 0.15, height)
-        figure.colorbar(axes.images[0], cax=bar, extend="max")
-        style.log_axis(bar.yaxis, [np.array([best, 5 * best])], "%")
-        bar.set(ylim=(best, 5 * best))
-
-
-def in_order(values: Any) -> list:
-    """The different values of a hyperparameter: numbers by size, others in the table's order."""
-    options = list(dict.fromkeys(values))
-    return sorted(options) if all(isinstance(each, (int, float)) for each in options) else options
+        y_name, x_name = (name.replace("_", " ") for name in varied)
+        axes.set(ylabel=y_name, xlabel=x_name)
+        ticks: dict = {"ticks": best * np.arange(1, 6), "format": "{x:.3g}%"}
+        figure.colorbar(axes.images[0], fraction=0.04, extend="max", **ticks).minorticks_off()

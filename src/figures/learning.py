@@ -1,6 +1,7 @@
 """Learning itself: first-layer units, answers and accuracy at chosen epochs, still and moving."""
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.animation import PillowWriter
@@ -10,13 +11,36 @@ from matplotlib.figure import Figure
 
 from src.common.files import replacing
 from src.figures import style
-from src.figures.curves import column
+from src.figures.curves import draw_curve, finish, images_of
 from src.model import NeuralNetwork
 from src.utils import scale
 
-Networks = dict[int, NeuralNetwork]  # epoch -> the network as it was then
 ORANGE_BLUE = LinearSegmentedColormap.from_list("signs", ["#0072B2", "white", "#D55E00"])
 SIGNS = "orange: ink raises the unit's sum, blue: lowers it"
+
+
+class Film(NamedTuple):
+    """What is shown of a run: its network after each epoch, twelve images and their labels."""
+
+    run: Any
+    networks: dict[int, NeuralNetwork]
+    images: np.ndarray  # (12, 28, 28) uint8, as the network sees them
+    labels: np.ndarray
+
+
+def make_film(run: Any, images: np.ndarray, labels: np.ndarray) -> Film:
+    """The first twelve images whose answers change after epoch 1, and any others if these are few.
+
+    images (N, 28, 28) uint8, labels (N,)
+    """
+    networks, answers = {}, []
+    for epoch, parameters in run.snapshots.items():
+        networks[epoch] = NeuralNetwork(run.config.layer_sizes, run.config.activation, "zeros")
+        networks[epoch].parameters[...] = parameters
+        answers.append(networks[epoch].predict(scale(images)))
+    still = np.ptp(answers[1:], axis=0) == 0
+    rows = np.sort(np.argsort(still, kind="stable")[:12])
+    return Film(run, networks, images[rows], labels[rows])
 
 
 def most_important(network: NeuralNetwork, count: int) -> np.ndarray:
@@ -28,89 +52,69 @@ def most_important(network: NeuralNetwork, count: int) -> np.ndarray:
     return np.argsort(-importance, kind="stable")[:count]
 
 
-def draw_units(
-    axes: Axes, network: NeuralNetwork, units: np.ndarray, columns: int, title: str
-) -> None:
+def draw_units(axes: Axes, network: NeuralNetwork, units: np.ndarray, columns: int) -> None:
     """The incoming weights of these units as pictures, each scaled to +-1 by its own largest."""
     tiles = network.weights[0].T[units].reshape(-1, 28, 28)
-    largest = np.abs(tiles).max(axis=(1, 2), keepdims=True)
-    sheet = style.mosaic(tiles / np.where(largest > 0, largest, 1), columns)
-    style.draw_picture(axes, sheet, title, cmap=ORANGE_BLUE, vmin=-1, vmax=1)
+    tiles = tiles / np.maximum(np.abs(tiles).max(axis=(1, 2), keepdims=True), 1e-30)
+    style.draw_tiles(axes, tiles, columns, cmap=ORANGE_BLUE, vmin=-1, vmax=1)
 
 
-def twelve_that_change(networks: Networks, images: np.ndarray) -> np.ndarray:
-    """Rows of the first twelve images whose answers change after epoch 1, else of any others."""
-    later = list(networks.values())[1:] or list(networks.values())
-    answers = np.array([network.forward(scale(images))[0].argmax(axis=1) for network in later])
-    still = (answers == answers[:1]).all(axis=0)
-    return np.sort(np.argsort(still, kind="stable")[:12])
+def draw_epoch(upper: Axes, lower: Axes, film: Film, epoch: int) -> None:
+    """The most important units of the last epoch, so that each can be followed; twelve answers.
+
+    A wrong answer is bold, after the true digit.
+    """
+    network, units = film.networks[epoch], most_important(film.run.network, 9)
+    draw_units(upper, network, units, 3)
+    upper.set_title(f"epoch {epoch}" if epoch else "before training")
+    pairs = zip(film.labels, network.predict(scale(film.images)))
+    captions = [f"{y}" if y == label else f"{label}→{y}" for label, y in pairs]
+    style.draw_tiles(lower, film.images, 3, captions, cmap="gray_r", vmin=0, vmax=255)
+    for text in lower.texts:
+        text.set_fontweight("bold" if "→" in text.get_text() else "normal")
 
 
-def draw_answers(
-    axes: Axes, network: NeuralNetwork, images: np.ndarray, labels: np.ndarray
-) -> None:
-    """Twelve images with the answer below each; a wrong one bold, after the true digit."""
-    style.draw_picture(axes, style.mosaic(images, 3, down=40), "", cmap="gray_r", vmin=0, vmax=255)
-    answers = network.forward(scale(images))[0].argmax(axis=1)
-    for place, (label, answer) in enumerate(zip(labels, answers)):
-        text, weight = (answer, "normal") if answer == label else (f"{label}→{answer}", "bold")
-        at = 31 * (place % 3) + 13.5, 40 * (place // 3) + 33.5
-        axes.text(*at, text, ha="center", va="center", weight=weight, size=7.5)
-
-
-def draw_progress(axes: Axes, history: list[dict], epochs: list[int]) -> None:
+def draw_progress(axes: Axes, film: Film, epochs: list[int]) -> None:
     """Wrong answers over the whole history, with a dot at each of these epochs."""
-    part = "validation" if np.isfinite(history[-1]["validation_accuracy"]) else "train"
-    wrong, last = column(history, f"{part}_accuracy"), len(history) - 1
-    axes.plot(wrong, color=style.GREY, lw=1)
+    part, images = next(iter(images_of(film.run).items()))
+    look, last = {"color": style.GREY, "lw": 1}, len(film.run.history) - 1
+    wrong = draw_curve(axes, [film.run.history], f"{part}_accuracy", look)
     axes.plot(epochs, wrong[epochs], "o", color="black", ms=5, clip_on=False, zorder=3)
-    style.log_axis(axes.yaxis, [wrong], "%")
-    style.whole_axis(axes, 0, last)
-    axes.set_title(f"wrong answers, {part.replace('train', 'training')} images", size=8.5)
     for epoch in epochs:
         side, shift = ("right", -4) if epoch == last else ("left", 5)
         note: dict = {"ha": side, "size": 8, "textcoords": "offset points"}
         axes.annotate(f"{wrong[epoch]:.1f}%", (epoch, wrong[epoch]), (shift, 5), **note)
+    finish(axes, "accuracy", f"wrong answers, {images}")
 
 
-def plot_learning(
-    path: Path, networks: Networks, history: list[dict], images: np.ndarray, labels: np.ndarray
-) -> None:
-    """A column for each of at most six epochs: units and answers; below them the wrong answers.
-
-    images (12, 28, 28) uint8 as the network sees them, labels (12,). The units are the most
-    important ones of the last epoch, so each can be followed.
-    """
-    last = max(networks)
+def plot_learning(path: Path, film: Film) -> None:
+    """A column for each of at most six epochs: units and answers; below them the wrong answers."""
+    last = max(film.networks)
     epochs = [epoch for epoch in (0, 1, 2, 5, 10) if epoch < last] + [last]
-    units, apart = most_important(networks[last], 9), 6.75 / max(1, len(epochs) - 1)
-    title = f"{style.architecture(networks[last].layer_sizes[1:-1])} learns to read"
+    places: list = [[f"{row} {epoch}" for epoch in epochs] for row in ("units", "answers")]
+    places.append(["progress"] * len(epochs))
+    title = f"{'-'.join(map(str, film.run.config.layer_sizes))} learns to read"
     foot = f"bold: true digit → wrong answer. Units, each on its own scale: {SIGNS}"
-    with style.drawing(path, (9, 5.5), title, foot) as figure:
-        for number, epoch in enumerate(epochs):
-            left, name = 0.75 + apart * number, f"epoch {epoch}" if epoch else "before training"
-            axes = style.place(figure, left, 3.7, 1.25, 1.25)
-            draw_units(axes, networks[epoch], units, 3, name)
-            axes = style.place(figure, left, 1.8, 1.25, 1.75)
-            draw_answers(axes, networks[epoch], images, labels)
-        for up, text in ((4.3, "first-layer units"), (2.7, "answers that change\nafter epoch 1")):
-            figure.text(0.04, up / 5.5, text, rotation=90, ha="center", va="center", size=8.5)
-        draw_progress(style.place(figure, 0.75, 0.7, 8.0, 0.75), history, epochs)
+    with style.drawing(path, (9, 5.5), title, foot, (0.75, 0.7, 0.25, 0.55)) as figure:
+        spaces = {"height_ratios": [5, 7, 3], "hspace": 0.25}
+        axes = figure.subplot_mosaic(places, gridspec_kw=spaces)
+        for epoch in epochs:
+            draw_epoch(axes[f"units {epoch}"], axes[f"answers {epoch}"], film, epoch)
+        axes["units 0"].set_ylabel("first-layer units")
+        axes["answers 0"].set_ylabel("answers that change\nafter epoch 1")
+        draw_progress(axes["progress"], film, epochs)
 
 
-def animate_learning(
-    path: Path, networks: Networks, history: list[dict], images: np.ndarray, labels: np.ndarray
-) -> None:
+def animate_learning(path: Path, film: Film) -> None:
     """The same as a GIF, a frame for each epoch, the last for three seconds."""
-    units, writer = most_important(networks[max(networks)], 16), PillowWriter(fps=2)
+    writer, last = PillowWriter(fps=2), max(film.networks)
     with style.our_look(), replacing(path) as temporary:
         figure = Figure((7.5, 2.9))
         with writer.saving(figure, temporary, dpi=96):
-            for epoch, network in networks.items():
+            for epoch in [*film.networks, *[last] * 5]:
                 figure.clear()
-                name = f"epoch {epoch}" if epoch else "before training"
-                draw_units(style.place(figure, 0.1, 0.1, 2.45, 2.45), network, units, 4, name)
-                draw_answers(style.place(figure, 2.6, 0.1, 1.75, 2.45), network, images, labels)
-                draw_progress(style.place(figure, 5.0, 0.5, 2.35, 2.05), history, [epoch])
-                for _ in range(1 if epoch < max(networks) else 6):
-                    writer.grab_frame()
+                figure.subplots_adjust(0.01, 0.17, 0.98, 0.9, wspace=0.15)
+                upper, lower, right = figure.subplots(1, 3, width_ratios=[10, 7, 9])
+                draw_epoch(upper, lower, film, epoch)
+                draw_progress(right, film, [epoch])
+                writer.grab_frame()

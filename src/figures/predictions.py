@@ -80,7 +80,7 @@ def plot_predictions(
     more = f" (the first {len(pages)} of {total:,} pictures)" if total > len(pages) else ""
     title = f"Pictures, what the network saw, and how sure it is{more}"
     size = (4 + 1.6 * columns, 0.5 + 2.5 * sum(rows))
-    with drawing(path, size, title, layout="constrained") as figure:
+    with drawing(path, size, title) as figure:
         ratios = {"width_ratios": [3.6, 1.6 * columns], "height_ratios": [1.1, 1] * sum(rows)}
         grid = figure.add_gridspec(2 * sum(rows), 2, **ratios)
         first = 0

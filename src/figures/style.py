@@ -2,8 +2,9 @@
 
 import textwrap
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from src.common.files import replacing
 # Of many sets, one whose closest two colours are far apart for readers with deuteranopia,
 # protanopia and neither; line styles tell the rest apart.
 COLOURS = ["#0072B2", "#D55E00", "#44AA99", "#000000", "#56B4E9", "#882255"]
-DASHES = ["-", "--", "-.", ":"]
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 GREY = "#767676"  # as light as text may be on white
 
 Look = dict[str, Any]  # colour and line style, as axes.plot takes them
@@ -34,15 +35,23 @@ def our_look() -> AbstractContextManager:
 
 @contextmanager
 def drawing(
-    path: Path, size: tuple[float, float], title: str = "", foot: str = "", **options: Any
+    path: Path,
+    size: tuple[float, float],
+    title: str = "",
+    foot: str = "",
+    margins: Sequence[float] = (),
 ) -> Iterator[Figure]:
-    """A figure of this size in inches to draw on, saved as the PNG, SVG or PDF that `path` names.
+    """A figure to draw on, saved as the PNG, SVG or PDF that `path` names.
 
-    with drawing(path, (9, 4), "title", "small print") as figure: ...
+    Its size and margins (left, below, right, above) are in inches. Without margins, matplotlib
+    measures every label to find its own, which takes far longer.
     """
     with our_look(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it
-        figure = Figure(size, **options)
+        figure = Figure(size, layout=None if margins else "constrained")
+        if margins:
+            left, below, right, above = np.divide(margins, size * 2)
+            figure.subplots_adjust(left, below, 1 - right, 1 - above)
         yield figure
         figure.suptitle(short(title, int(11 * size[0])), size=11.5)
         print_small = textwrap.wrap(short(foot, int(32 * size[0])), int(16.5 * size[0]))
@@ -63,73 +72,48 @@ def wrapped(label: str, width: int = 24) -> str:
     return "\n".join(textwrap.wrap(short(label, 100), width))
 
 
-def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Axes of this size at this place, in inches: far quicker than measuring every label."""
-    across, up = figure.get_size_inches()
-    return figure.add_axes((left / across, bottom / up, width / across, height / up))
-
-
-def legend(figure: Figure, left: float, top: float) -> None:
-    """Name what has a label in the first axes, in black and in the order of drawing."""
-    across, up = figure.get_size_inches()
+def legend(figure: Figure) -> None:
+    """Name what has a label in the first axes, in the margin at the right."""
     named = figure.axes[0].get_legend_handles_labels()
-    figure.legend(*named, loc="upper left", bbox_to_anchor=(left / across, top / up))
+    place = figure.subplotpars.right + 0.3 / figure.get_figwidth(), figure.subplotpars.top
+    figure.legend(*named, loc="upper left", bbox_to_anchor=place)
 
 
 def looks(labels: Iterable[str], ordered: bool = False) -> dict[str, Look]:
-    """The look of each label, by its place among all: 24 differ. `ordered` values (learning rates,
+    """The look of each label, by its place among all: 30 differ. `ordered` values (learning rates,
     layers) run through viridis, which is even, safe for the colour-blind, and at its end too light.
     """
     names = list(labels)
-    inks = [COLOURS[n % len(COLOURS)] for n in range(len(names))]
-    if ordered:
-        inks = [to_hex(ink) for ink in colormaps["viridis"](np.linspace(0, 0.82, len(names)))]
-    turns = [(n + n // len(COLOURS)) % len(DASHES) for n in range(len(names))]
-    return {n: {"color": ink, "ls": DASHES[turn]} for n, ink, turn in zip(names, inks, turns)}
+    inks = colormaps["viridis"](np.linspace(0, 0.82, len(names))) if ordered else COLOURS
+    of_each = zip(names, cycle(map(to_hex, inks)), cycle(DASHES))
+    return {name: {"color": ink, "ls": dashes} for name, ink, dashes in of_each}
 
 
-def marks(count: int) -> dict[str, Any]:
-    """Dots for a curve of few points, as axes.plot takes them: of one point there is no line."""
-    return {"marker": "o", "ms": 4, "clip_on": False} if count < 4 else {}
-
-
-def architecture(hidden: Iterable[int]) -> str:
-    """784-128-64-10 for the hidden layers (128, 64)."""
-    return "-".join(map(str, [784, *hidden, 10]))
-
-
-def percent_wrong(accuracy: Any) -> np.ndarray:
-    """Wrong answers in percent; 0 becomes 0.004, so that a log scale has a place for it."""
-    return np.maximum(100 * (1 - np.asarray(accuracy, dtype=float)), 4e-3)
-
-
-def whole_axis(axes: Axes, first: int, last: int, label: str = "epoch") -> None:
-    """A horizontal axis of whole numbers from the first to the last."""
+def whole_axis(axes: Axes, label: str = "epoch") -> None:
+    """A horizontal axis of whole numbers, from the first to the last that is drawn."""
+    first, last = axes.xaxis.get_data_interval()
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
     axes.set(xlim=(first, max(last, first + 1)), xlabel=label)
 
 
-def log_axis(axis: Any, values: Iterable[np.ndarray], unit: str = "", least: float = 2.0) -> None:
-    """A log scale around the values, no narrower than a factor of `least`, so that what hardly
-    moves looks like it. What is 0 has no place there and is not drawn. `unit` "%" ends at 100%.
+def log_axis(axis: Any, unit: str = "", least: float = 2.0) -> None:
+    """A log scale around what is drawn, no narrower than a factor of `least`, so that what hardly
+    moves looks like it. What is 0 has no place there. `unit` "%" ends at 100%.
     """
-    shown = np.concatenate([np.ravel(value) for value in values] or [np.ones(1)])
-    shown = shown[np.isfinite(shown) & (shown > 0)]
-    low, high = (shown.min(), shown.max()) if len(shown) else (0.1, 1.0)
+    low, high = axis.get_minpos(), axis.get_data_interval()[1]
+    if not low <= high:  # there is nothing above 0
+        low, high = 0.1, 1.0
     edge = max((high / low) ** 0.06, (least * low / high) ** 0.5)
     low, high = low / edge, min(high * edge, 100 if unit == "%" else np.inf)
     axis.axes.set(**{f"{axis.axis_name}lim": (low, high), f"{axis.axis_name}scale": "log"})
-    steps: dict[float, Any] = {3: np.arange(1, 10, 0.5), 6: (1, 1.5, 2, 3, 4, 5, 7)}
-    steps |= {30: (1, 2, 5), 300: (1, 3), np.inf: (1,)}  # up to a range of: ticks in each decade
-    digits = next(steps[reach] for reach in steps if high < reach * low)
-    axis.set_major_locator(LogLocator(subs=digits, numticks=8))
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.6g}{unit}".replace("e-0", "e-"))
-    )
+    digits = (1, 1.5, 2, 3, 5, 7) if high < 10 * low else (1, 2, 5) if high < 100 * low else (1,)
+    few = MaxNLocator(4, steps=[1, 2, 5, 10])
+    axis.set_major_locator(few if high < 3 * low else LogLocator(subs=digits, numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}{unit}"))
     axis.set_minor_locator(NullLocator())
 
 
-def draw_picture(axes: Axes, picture: np.ndarray, title: str, **style: Any) -> None:
+def draw_picture(axes: Axes, picture: np.ndarray, title: str = "", **style: Any) -> None:
     """A picture with a title and nothing else around it, pixel by pixel."""
     axes.imshow(picture, interpolation="nearest", **style)
     axes.set(xticks=[], yticks=[], title=title)
@@ -137,13 +121,18 @@ def draw_picture(axes: Axes, picture: np.ndarray, title: str, **style: Any) -> N
     axes.spines[:].set_visible(False)
 
 
-def mosaic(tiles: np.ndarray, columns: int, across: int = 31, down: int = 31) -> np.ndarray:
-    """Tiles (N, 28, 28) on one sheet, row by row, one every `across` and `down` pixels."""
-    rows = max(1, -(-len(tiles) // columns))
+def draw_tiles(
+    axes: Axes, tiles: np.ndarray, columns: int, captions: Sequence[str] = (), **style: Any
+) -> None:
+    """Pictures (N, 28, 28) row by row, each with its caption below."""
+    rows, down, across = max(1, -(-len(tiles) // columns)), 40 if captions else 31, 31
     sheet = np.full((rows, down, columns, across), np.nan)
     for number, tile in enumerate(tiles):
         sheet[number // columns, :28, number % columns, :28] = tile
-    return sheet.reshape(rows * down, columns * across)[:, : columns * across - (across - 28)]
+    draw_picture(axes, sheet.reshape(rows * down, columns * across), **style)
+    for number, text in enumerate(captions):
+        at = across * (number % columns) + 13.5, down * (number // columns) + 29
+        axes.text(*at, text, ha="center", va="top", size=8)
 
 
 def keep_only(folder: Path, names: list[str]) -> None:
@@ -152,9 +141,7 @@ def keep_only(folder: Path, names: list[str]) -> None:
     What others have put into the folder stays.
     """
     listed = folder / ".figures"
-    before = listed.read_text("utf-8", "replace").splitlines() if listed.is_file() else []
+    before = listed.read_text("utf-8").splitlines() if listed.is_file() else []
     for old in set(before) - set(names):
-        if (path := folder / Path(old).name).is_file():
-            path.unlink()
-    with replacing(listed) as temporary:
-        temporary.write_text("\n".join(names), encoding="utf-8")
+        (folder / old).unlink(missing_ok=True)
+    listed.write_text("\n".join(names), "utf-8")
