@@ -26,7 +26,7 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
 
     layers, epoch = style.architecture(config.hidden), int(run.history[-1]["epoch"])
     title = f"{layers} after {epoch} epoch{'s' * (epoch != 1)}"
-    end = metrics.get("failed", metrics.get("stopped", ""))
+    end = metrics.get("stopped", "")
     plot_curves(paths["curves"], title, [run.history], metrics["measured_training_images"], end)
     sample = min(1000, metrics["training_images"])
     plot_layers(paths["layers"], f"{layers}, layer by layer", run.layers, config.activation, sample)
