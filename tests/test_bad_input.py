@@ -443,7 +443,7 @@ SCRIPT_FAULTS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "less than no patience": (["--patience", "-3"], ["--patience: -3", "from 0 to 100,000"]),
     "nothing to test": (["--data", "good.csv", "--test"], ["--test: good.csv has no test set"]),
-    "no units": (["--hidden", "0"], ["hidden = [0]"]),
+    "no units": (["--hidden", "0"], ["hidden = (0,)"]),
     "unknown flag": (["--epoch-count", "3"], ["--epoch-count"]),
     "unknown recipe": (["--recipe", "soup"], ["--recipe", "'soup'", "plain"]),
     "no such file": (["--data", "nowhere.csv"], ["nowhere.csv", "no such file"]),

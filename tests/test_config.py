@@ -2,11 +2,9 @@
 
 import argparse
 import dataclasses
-import json
 import math
 import shlex
 
-import numpy as np
 import pytest
 
 from src.common.errors import InputError
@@ -53,12 +51,10 @@ def test_impossible_hidden_layers_are_refused(hidden):
         Config(hidden=hidden)
 
 
-def test_numbers_of_numpy_fit_into_json_and_a_config_cannot_change():
-    config = Config(hidden=np.array([32, 16]), learning_rate=np.float32(0.5), seed=np.int64(3))
-    assert config == Config(hidden=[32, 16], learning_rate=0.5, seed=3)
-    assert json.loads(json.dumps(dataclasses.asdict(config)))["hidden"] == [32, 16]
+def test_hidden_layers_may_be_a_list_and_a_config_cannot_change():
+    assert hash(Config(hidden=[])) == hash(Config(hidden=()))
     with pytest.raises(dataclasses.FrozenInstanceError):
-        config.epochs = 3
+        Config().epochs = 3
 
 
 def test_an_unknown_name_is_refused_and_the_known_ones_named():
