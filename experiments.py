@@ -173,41 +173,35 @@ def main() -> int:
     from src.runs.questions import checked_entry, configurations, folder_for
     from src.runs.report import Results, answer
     from src.runs.sweep import Wanted, sweep
-    from train import VALUES
 
     arguments = parse_arguments()
     root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
+    if arguments.list:
+        for name in EXPERIMENTS:
+            print(f"{name:15} {checked_entry(name, EXPERIMENTS)['question']}")
+        return 0
     if arguments.compare and arguments.experiments:
         raise InputError(f"--compare A B trains nothing: leave out {arguments.experiments[0]}")
-    shown = EXPERIMENTS if arguments.list else names
-    entries = {name: checked_entry(name, EXPERIMENTS) for name in shown}
-    if arguments.list:
-        print(f"{'experiment':15} runs  question")
-        for name, entry in entries.items():
-            runs = len(entry["configurations"]) * arguments.seeds
-            print(f"{name:15} {runs:4}  {entry['question']}")
-        return 0
     if arguments.compare:
         compared = compare_runs(root, *arguments.compare)
         publish([compared], arguments)
-        print(answer(compared, VALUES, arguments.data, root))
+        print(answer(compared, arguments.data, root))
         return 0
-
-    # What is asked for: a run for each configuration and seed.
     if arguments.name and len(names) > 1:
         raise InputError("--name is for one experiment at a time")
+
+    # What is asked for: a run for each configuration and seed.
     data = load_data(arguments.data)
     about = f"{data.source}, {len(data.images):,} images"
     asked, wanted = {}, []
     for name in names:
-        if entries[name]["score_test"] and not len(data.test_images):
+        entry = checked_entry(name, EXPERIMENTS)
+        if entry["score_test"] and not len(data.test_images):
             raise InputError(f"{name}: {data.source} has no test set; data/mnist.npz has one")
-        configs = configurations(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
-        folder = folder_for(root, arguments.name or name)
-        asked[name] = Results(configs, entries[name], folder, about)
+        configs = configurations(name, entry, BASELINE, arguments.seeds, arguments.epochs)
+        asked[name] = Results(configs, entry, folder_for(root, arguments.name or name), about)
         for label, seeds in configs.items():
-            score_test = entries[name]["score_test"]
-            wanted += [Wanted(name, label, config, score_test) for config in seeds]
+            wanted += [Wanted(name, label, config, entry["score_test"]) for config in seeds]
     print(f"data: {about}")
 
     # Each is trained once. Meanwhile tables and figures show what there is: nothing at first, since
@@ -215,31 +209,28 @@ def main() -> int:
     busy = f"{root}: another sweep is writing there; wait for it, or give --results another folder"
     with locked(root / ".lock", busy):
         publish(asked.values(), arguments)
-        options = arguments.jobs, arguments.scheduler, arguments.fresh
-        look = time.monotonic() + 10
+        shown, options = time.monotonic(), (arguments.jobs, arguments.scheduler, arguments.fresh)
         with closing(sweep(wanted, data, root / "runs", *options)) as runs:  # a stop ends workers
             for each, outcome in runs:
-                asked[each.experiment].add(each.label, each.config.seed, outcome)
-                if time.monotonic() > look:
-                    took = publish(asked.values(), arguments)
-                    look = time.monotonic() + max(10, 49 * took)  # for at most 2% of the time
+                asked[each.experiment].add(each.label, outcome)
+                if time.monotonic() - shown > 30:
+                    publish(asked.values(), arguments)
+                    shown = time.monotonic()
         publish(asked.values(), arguments)
 
     for results in asked.values():
-        print(answer(results, VALUES, arguments.data, root))
+        print(answer(results, arguments.data, root))
     return int(any(each.reasons() and not each.entry["may_fail"] for each in asked.values()))
 
 
-def publish(every: Iterable[Any], arguments: argparse.Namespace) -> float:
-    """Tables and figures of these Results so far. Returns how long that took, in seconds."""
+def publish(every: Iterable[Any], arguments: argparse.Namespace) -> None:
+    """Tables and figures of these Results so far."""
     from src.figures.experiment import draw_experiment  # here: matplotlib takes long to import
     from src.runs.report import write_tables
 
-    began = time.monotonic()
     for results in every:
         write_tables(results)
         draw_experiment(results, arguments.format, arguments.all_figures)
-    return time.monotonic() - began
 
 
 if __name__ == "__main__":

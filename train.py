@@ -28,7 +28,6 @@ VALUES = {
 
 import argparse
 import math
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,16 +37,16 @@ from threadpoolctl import threadpool_limits
 from src.common.errors import InputError
 from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.augmentation import distortion
-from src.digits.data import ROOT, Data, load_data
+from src.digits.data import ROOT, Data, load_data, row_hashes
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
-from src.runs.config import Config, add_flags, given_flags
-from src.runs.history import Diverged, Recorder, training_hashes
+from src.runs.config import Config, add_flags
+from src.runs.history import Recorder
 from src.utils import batches, ink_order, sort_pixels, sorted_rows
 
 
-@np.errstate(all="ignore")  # what overflows is noticed by the recorder, and told in plain words
+@np.errstate(all="ignore")  # the recorder notices what overflows, and says so in plain words
 def train(
     config: Config, data: Data, record: Recorder | None = None, network: NeuralNetwork | None = None
 ) -> tuple[NeuralNetwork, list[dict]]:
@@ -123,7 +122,7 @@ def main() -> int:
     from src.runs.recipes import chosen
 
     arguments = parse_arguments()
-    config, network = chosen(VALUES, arguments.recipe, arguments.go_on, given_flags(arguments))
+    config, network = chosen(VALUES, arguments)
     threadpool_limits(arguments.threads, user_api="blas")
     folder = arguments.results / checked_name(arguments.name)
     make_writable(folder)
@@ -133,27 +132,31 @@ def main() -> int:
         if arguments.test and not len(data.test_images):
             raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
         decided_by = identity(config, data, code_key(sources()), arguments.test)
-        trained_on = training_hashes(config, data)
+        before, failure = {}, None
         if network:
             decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
-            earlier = read_npz(arguments.go_on, []).get("trained_on", trained_on)
-            trained_on = np.union1d(trained_on, earlier)
-        print(messages.first_lines(config, data, arguments.threads))
-        record = Recorder(messages.epoch_printer(), arguments.film, arguments.patience)
+            before = read_npz(arguments.go_on, [])
+        messages.print_start(config, data, arguments.threads)
+        record = Recorder(messages.print_epoch, arguments.film, arguments.patience)
         try:
             train(config, data, record, network)
         except KeyboardInterrupt:
             record.interrupt()  # after the last epoch: there is something to keep
-        except Diverged as error:
-            print(f"error: {error}; {messages.hint(config)}", file=sys.stderr)
+        except InputError as error:
+            if not record.history:
+                raise
+            failure = error  # the last epoch before it is kept
         with held_back():  # a second, impatient Ctrl-C loses nothing
             run = record.finish(arguments.test)
-            write_run(folder, run, decided_by, trained_on)
+            hashes = row_hashes(data.images[record.rows])
+            write_run(folder, run, decided_by, np.union1d(hashes, before.get("trained_on", hashes)))
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)
-        print(messages.summary(run.metrics, folder))
-    return 2 if record.failed else 130 if record.stopped == "interrupted" else 0
+        messages.print_end(run, folder)
+    if failure:
+        raise failure
+    return 130 if record.stopped == "interrupted" else 0
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ from src.digits.data import Data
 from src.reading.saved import load_network
 from tests.conftest import ROOT
 
-CLOCK = {"seconds", "seconds_std", "images_per_second"}  # measured, so never the same twice
-CLOCK |= {"fastest_seconds"}
+CLOCK = {"seconds", "seconds_std", "fastest_seconds", "images_per_second"}  # never the same twice
 SWEEP = [sys.executable, str(ROOT / "tests" / "small_sweep.py")]
 LABELS = ["none", "16", "32", "48", "32-16", "64-32", "96-48", "64-32-16"]
 
@@ -104,9 +103,6 @@ def test_a_failed_configuration_is_reported_and_the_others_go_on(
     assert (calm["runs"], calm["failed"]) == ("2", "")
     assert wild["runs"] == "0" and "no longer finite" in wild["failed"]
     assert "2 of 2 runs failed: epoch 1" in finished.stdout
-    assert (
-        max(map(len, finished.stdout.split("How wild?")[1].split("to train")[0].splitlines())) <= 80
-    )
     (results / "expected").mkdir()
     (results / "expected" / "curves_mine.png").write_text("mine")
     expected = run(results, small_npz, "expected", "--seeds", "2", "--epochs", "3")
@@ -173,11 +169,8 @@ def test_each_answer_has_its_figure_and_runs_are_shared(small_npz: Path, tmp_pat
     [
         (["nothing"], "no experiment 'nothing'"),
         (["--seeds", "0"], "--seeds: 0: give a whole number from 1 to 1,000"),
-        (["--seeds", "1001"], "--seeds: 1001: give a whole number from 1 to 1,000"),
-        (["--jobs", "-1"], "--jobs"),
         (["--jobs", "x"], "--jobs: x: give a whole number"),
         (["--epochs", "0"], "--epochs: 0: give a whole number"),
-        (["wild", "--name", "../up"], "a name consists of letters"),
         (["wild", "--name", "Runs"], "folder of the sweeps' runs"),
         (["wild", "grid", "--name", "x"], "--name is for one experiment"),
         (["--compare", "x", "y"], "no run is saved there"),

@@ -43,8 +43,8 @@ def false_verdicts(count: int, seeds: int, sweeps: int, **more: float) -> np.nda
     """The share of sweeps that tell equals apart: by seeds and images, and by seeds alone."""
     rng = np.random.default_rng([count, seeds])
     every = (answers(count, seeds, rng, **more) for _ in range(sweeps))
-    told = [[bool(real(judged(each, images))) for images in (True, False)] for each in every]
-    return np.mean(told, axis=0)
+    found = [[bool(real(judged(each, images))) for images in (True, False)] for each in every]
+    return np.mean(found, axis=0)
 
 
 def test_equal_on_all_digits_though_not_on_these_is_rarely_called_different():
@@ -60,7 +60,7 @@ def test_at_most_6_percent_of_sweeps_tell_equal_configurations_apart(count, seed
     assert 0.01 < with_images <= 0.06
 
 
-@pytest.mark.parametrize(("count", "seeds"), [(2, 2), (8, 3), (20, 5)])
+@pytest.mark.parametrize(("count", "seeds"), [(2, 2), (8, 3)])
 def test_where_the_images_add_nothing_the_seeds_alone_are_noise_enough(count, seeds):
     _, without = false_verdicts(count, seeds, 200, interaction=0.0)
     assert 0.005 < without < 0.1  # 5 %, and three standard errors of 200
@@ -81,8 +81,7 @@ def test_what_the_images_add_is_found_in_the_answers():
     assert image_variance([np.array([1, 1, 0, 0])], [np.array([0, 1, 0, 0])]) == 3 / 16 / 4
 
 
-@pytest.mark.parametrize(("seeds", "found_at_least"), [(3, 0.85), (5, 0.95)])
-@pytest.mark.parametrize("count", [4, 8])
+@pytest.mark.parametrize(("count", "seeds", "found_at_least"), [(4, 3, 0.85), (8, 5, 0.95)])
 def test_a_gap_of_half_a_point_is_found(count, seeds, found_at_least):
     rng, found, gaps = np.random.default_rng(seeds), 0, []
     for _ in range(100):
@@ -104,12 +103,11 @@ def test_the_quantiles_are_those_of_the_published_tables(count, freedom, publish
     assert studentised_range(count, freedom) == pytest.approx(published, rel=0.005)
 
 
-@pytest.mark.parametrize("missing", range(1, 5))
-def test_nothing_lies_before_the_best_whatever_is_missing(missing):
-    rng = np.random.default_rng(missing)
-    for _ in range(300):
+def test_nothing_lies_before_the_best_whatever_is_missing():
+    rng = np.random.default_rng(0)
+    for count in range(800):
         values = table(rng.normal(97, 0.3, (4, 3)) + rng.normal(0, 1, 3))
-        for _ in range(missing):
+        for _ in range(1 + count % 4):
             values[str(rng.integers(4))].pop(int(rng.integers(3)), None)
         verdict = compare(values)
         assert verdict.behind[verdict.best] == 0 and min(verdict.behind.values()) >= 0
@@ -118,7 +116,7 @@ def test_nothing_lies_before_the_best_whatever_is_missing(missing):
 def test_effects_are_those_of_least_squares_over_configurations_and_seeds():
     rng = np.random.default_rng(5)
     y, there = rng.normal(97, 1, (5, 4)), rng.random((5, 4)) < 0.8
-    values = {str(c): {s: y[c, s] for s in range(4) if there[c, s]} for c in range(5)}
+    values = {str(c): dict(zip(np.flatnonzero(there[c]), y[c, there[c]])) for c in range(5)}
     effects, deviation, freedom = fit(values)
     rows, columns = np.nonzero(there)
     design = np.hstack([np.eye(5)[rows], np.eye(4)[columns]])
@@ -130,26 +128,22 @@ def test_effects_are_those_of_least_squares_over_configurations_and_seeds():
     assert deviation == pytest.approx(np.sqrt(residuals @ residuals / freedom))
 
 
-def test_one_configuration_whose_seeds_disagree_wildly_neither_blinds_nor_fools():
+def test_a_configuration_whose_seeds_disagree_neither_blinds_nor_fools():
     values = {
         "good": {0: 98.00, 1: 98.20, 2: 98.40},
         "near": {0: 98.05, 1: 98.15, 2: 98.30},
         "bad": {0: 97.00, 1: 97.20, 2: 97.45},
-        "wild": {0: 98.10, 1: 98.50, 2: 11.35},
     }
-    verdict = compare(values)
-    assert (verdict.best, verdict.wild, real(verdict)) == ("good", ["wild"], ["bad"])
-    without = compare({label: seeds for label, seeds in values.items() if label != "wild"})
-    assert [verdict.noise[label] for label in ("near", "bad")] == [
-        without.noise[label] for label in ("near", "bad")
-    ]
-    assert np.isnan(verdict.noise["wild"])
+    without, verdict = compare(values), compare(values | {"odd": {0: 98.1, 1: 98.5, 2: 11.35}})
+    assert (verdict.best, verdict.unstable, real(verdict)) == ("good", ["odd"], ["bad"])
+    assert verdict.noise["near"] == without.noise["near"] > 0
+    assert np.isnan(verdict.noise["odd"]) and verdict.behind["odd"] > 20
 
 
-def test_configurations_stuck_at_guessing_do_not_make_the_others_wild():
+def test_configurations_stuck_at_guessing_do_not_make_the_others_unstable():
     stuck = {0: 11.0, 1: 11.0, 2: 11.0}
     verdict = compare({"a": stuck, "b": stuck, "learns": {0: 88.0, 1: 87.5, 2: 88.4}})
-    assert (verdict.best, verdict.wild) == ("learns", [])
+    assert (verdict.best, verdict.unstable) == ("learns", [])
     assert real(verdict) == ["a", "b"]
 
 
@@ -162,21 +156,15 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize(
-    "values", [{"a": {0: 97.0}, "b": {0: 12.0}}, {"a": {0: 97.0, 1: 96.0}}, {"a": {0: 9.0}}]
+    "values",
+    [
+        {"a": {0: 97.0}, "b": {0: 12.0}},  # one seed
+        {"a": {0: 97.0, 1: 96.0}, "b": {}},  # one configuration
+        {"a": {0: 97.0, 1: 98.0}, "b": {2: 96.0}},  # none that both have
+    ],
 )
-def test_one_seed_or_one_configuration_gives_no_verdict(values):
+def test_where_nothing_can_be_told_the_noise_is_unknown(values):
     verdict = compare(values)
-    assert verdict.best == "a"
-    assert real(verdict) == []
+    assert (verdict.best, real(verdict)) == ("a", [])
     assert all(np.isnan(noise) for noise in verdict.noise.values())
-
-
-def test_configurations_that_share_no_seed_are_only_listed():
-    verdict = compare({"a": {0: 97.0, 1: 98.0}, "b": {2: 96.0}})
-    assert verdict.behind == {"a": 0.0, "b": 1.5}
-    assert real(verdict) == []
-
-
-def test_nothing_is_compared_where_nothing_is():
-    assert compare({}) is None
-    assert compare({"a": {}}) is None
+    assert compare({"a": {}}) is compare({}) is None

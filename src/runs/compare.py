@@ -4,11 +4,12 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from src.common.errors import InputError
-from src.runs.folder import read_run
+from src.runs.folder import MARK, read_run
 from src.runs.history import Run
 from src.runs.questions import folder_for
 from src.runs.report import Results
@@ -23,13 +24,13 @@ def compare_runs(root: Path, *places: str) -> Results:
     if labels[0] == labels[1]:
         raise InputError(f"{places[0]}, {places[1]}: give two runs with names of their own")
     runs, images = zip(*(saved_run(root, place) for place in places))
-    name = re.sub(r"\W", "_", "_".join(["compare", *labels]), flags=re.ASCII)
-    configs = {label: [run.config] for label, run in zip(labels, runs)}
-    entry = {"question": f"{labels[0]} or {labels[1]}?"}
+    question = f"{labels[0]} or {labels[1]}?"
+    entry = {"question": question, "score_test": not all(run.right.size for run in runs)}
+    folder = folder_for(root, re.sub(r"\W", "_", "_".join(["compare", *labels]), flags=re.ASCII))
     data = " and ".join(dict.fromkeys(run.metrics["data"] for run in runs))
-    results = Results(configs, entry, folder_for(root, name), data)
+    results = Results({n: [run.config] for n, run in zip(labels, runs)}, entry, folder, data)
     for label, run in zip(labels, runs):
-        results.add(label, run.config.seed, run)
+        results.add(label, run)
     pairs = [f"{name} {a} or {b}" for name, (a, b) in results.varied.items()]
     results.notes = [f"They differ in: {'; '.join(pairs) or 'the seed alone'}."]
     if images[0] == images[1] and runs[0].right.size:
@@ -41,16 +42,15 @@ def compare_runs(root: Path, *places: str) -> Results:
 
 def saved_run(root: Path, place: str) -> tuple[Run, list]:
     """A run, and what decides on which images it validated."""
-    folder = next((f for f in (Path(place), root / place) if (f / "config.json").is_file()), None)
-    if folder is None:
+    folder = Path(place) if (Path(place) / MARK).is_file() else root / place
+    if not (folder / MARK).is_file():
         raise InputError(f"{place}: no run is saved there, nor in {root / place}")
     try:
-        identity = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        identity = json.loads((folder / MARK).read_text(encoding="utf-8"))
         del identity["sha256"]
-        if (run := read_run(folder, identity)) is None:
-            raise InputError(f"{folder}: no run is saved there")
-        split = run.config.split_seed, run.config.validation_fraction
-        return run, [identity["training_digits"], *split]
+        run = read_run(folder, identity)
+        split = identity["config"]["split_seed"], identity["config"]["validation_fraction"]
+        return cast(Run, run), [identity["training_digits"], *split]
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder}: damaged ({error}); train it again") from error
 

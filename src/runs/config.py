@@ -6,6 +6,8 @@ and its help text follow from it.
 
 import argparse
 import dataclasses
+import numbers
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +29,9 @@ def number(default: float, low: float, high: float, what: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "what": what})
 
 
-def choice(default: object, choices: list, what: str) -> Any:
+def choice(default: object, choices: Iterable, what: str) -> Any:
     """A field for one of `choices`."""
-    return field(default=default, metadata={"choices": choices, "what": what})
+    return field(default=default, metadata={"choices": list(choices), "what": what})
 
 
 @dataclass(frozen=True)
@@ -42,71 +44,35 @@ class Config:
     hidden: tuple[int, ...] = field(
         default=(128, 64), metadata={"what": "units of each hidden layer; 32 to 1,024 are typical"}
     )
-    activation: str = choice("relu", list(ACTIVATIONS), "the function after each hidden layer")
-    initializer: str = choice("he_uniform", list(INITIALIZERS), "how the first weights are drawn")
+    activation: str = choice("relu", ACTIVATIONS, "the function after each hidden layer")
+    initializer: str = choice("he_uniform", INITIALIZERS, "how the first weights are drawn")
     epochs: int = number(20, 1, 100_000, "passes over the training images; 10 to 100 are typical")
     batch_size: int = number(32, 1, 1_000_000, "images in each step; 16 to 256 are typical")
-    learning_rate: float = number(
-        0.1, 1e-9, 1000, "the length of a step; 0.1 is typical, 0.03 with momentum"
-    )
-    schedule: str = choice("constant", list(SCHEDULES), "how the learning rate falls")
-    warmup_epochs: float = number(
-        0.0, 0, 1000, "epochs over which the learning rate rises from 0; 1 is typical"
-    )
+    learning_rate: float = number(0.1, 1e-9, 1000, "step length; 0.1, or 0.03 with momentum")
+    schedule: str = choice("constant", SCHEDULES, "how the learning rate falls")
+    warmup_epochs: float = number(0.0, 0, 1000, "epochs in which the rate rises; 1 is typical")
     momentum: float = number(0.0, 0, 0.9999, "the share of the last step kept; 0.9 is typical")
     nesterov: bool = choice(False, [True, False], "take the gradient where momentum leads")
-    weight_decay: float = number(
-        0.0, 0, 1, "L2 penalty on the weights, not the biases; 1e-4 is typical"
-    )
-    dropout: float = number(
-        0.0, 0, 0.95, "the share of hidden units silenced in a step; 0.1 to 0.5 is typical"
-    )
-    label_smoothing: float = number(
-        0.0, 0, 0.9, "the share of each target spread over all classes; 0.05 is typical"
-    )
-    preprocessing: str = choice(
-        "none",
-        list(PREPROCESSING),
-        "what is done to every image; deskew straightens it, normalise also sizes it",
-    )
-    augmentation: str = choice(
-        "none", ["none", *AUGMENTATIONS], "how training images are distorted, anew every epoch"
-    )
-    augmentation_strength: float = number(
-        1.0, 0, 10, "how far they are distorted; 0.5 to 1.5 is typical"
-    )
-    validation_fraction: float = number(
-        0.1, 0, 0.9, "the share of the images held out to validate; 0 trains on all of them"
-    )
+    weight_decay: float = number(0.0, 0, 1, "L2 penalty on weights, not biases; 1e-4 is typical")
+    dropout: float = number(0.0, 0, 0.95, "share of hidden units silenced; 0.1 to 0.5 is typical")
+    label_smoothing: float = number(0.0, 0, 0.9, "share of a target spread evenly; 0.05 is typical")
+    preprocessing: str = choice("none", PREPROCESSING, "deskew straightens, normalise also sizes")
+    augmentation: str = choice("none", ["none", *AUGMENTATIONS], "how images are distorted")
+    augmentation_strength: float = number(1.0, 0, 10, "how far; 0.5 to 1.5 is typical")
+    validation_fraction: float = number(0.1, 0, 0.9, "share of images held out; 0: train on all")
     split_seed: int = number(0, 0, 2**32 - 1, "decides which images validate")
     seed: int = number(0, 0, 2**32 - 1, "decides the weights, the batches and all else drawn")
 
     def __post_init__(self) -> None:
-        # Plain Python numbers from here on: json would refuse NumPy's after the training.
-        object.__setattr__(self, "hidden", checked_layers(self.hidden))
         for each in dataclasses.fields(self):
-            value, allowed = getattr(self, each.name), each.metadata
-            if "low" in allowed:
-                whole = isinstance(each.default, int)
-                if not is_number(value, allowed["low"], allowed["high"], whole):
-                    kind = "whole number" if whole else "number"
-                    span = f"from {allowed['low']:,} to {allowed['high']:,}"
-                    raise InputError(f"{each.name} = {value!r}: give a {kind} {span}")
-                object.__setattr__(self, each.name, int(value) if whole else float(value))
-            elif "choices" in allowed and (
-                type(value) not in (str, bool) or value not in allowed["choices"]
-            ):
-                known = ", ".join(map(str, allowed["choices"]))
-                raise InputError(f"{each.name} = {value!r}: choose one of {known}")
+            object.__setattr__(self, each.name, checked(each, getattr(self, each.name)))
 
     def with_(self, **changes: object) -> "Config":
         """This config with some fields changed. An unknown name raises InputError."""
-        known = [each.name for each in dataclasses.fields(self)]
         for name in changes:
-            if name not in known:
-                raise InputError(
-                    f"there is no hyperparameter {name!r}; there are: {', '.join(known)}"
-                )
+            if name not in vars(self):
+                known = ", ".join(vars(self))
+                raise InputError(f"there is no hyperparameter {name!r}; there are: {known}")
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
     @property
@@ -114,76 +80,81 @@ class Config:
         return [784, *self.hidden, 10]
 
 
-def is_number(value: object, low: float, high: float, whole: bool) -> bool:
-    """Whether value is a finite number in [low, high]; a bool is not."""
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool) and bool(low <= value <= high)
+def checked(each: dataclasses.Field, value: Any) -> Any:
+    """The value of a field in Python's own types, which JSON takes. Raises InputError."""
+    rule, need = each.metadata, ""
+    kind: Any = type(each.default)
+    if each.name == "hidden":
+        if not are_layers(value):
+            need = "give up to 100 whole numbers from 1 to 10,000, such as [128, 64], that make no "
+            need += f"more than {MAX_PARAMETERS:,} parameters"
+    elif "low" in rule:
+        if not is_number(value, rule["low"], rule["high"], whole=kind is int):
+            what = "whole number" if kind is int else "number"
+            need = f"give a {what} from {rule['low']:,} to {rule['high']:,}"
+    elif "choices" in rule and (type(value) is not kind or value not in rule["choices"]):
+        need = f"choose one of {', '.join(map(str, rule['choices']))}"
+    if need:
+        raise InputError(f"{each.name} = {value!r}: {need}")
+    return tuple(map(int, value)) if each.name == "hidden" else kind(value)
 
 
-def checked_layers(hidden: object) -> tuple[int, ...]:
-    """The sizes of the hidden layers as a tuple of ints, or InputError."""
-    if not isinstance(hidden, (tuple, list, np.ndarray)):
-        raise InputError(f"hidden = {hidden!r}: give a list of whole numbers, such as [128, 64]")
-    sizes = list(hidden)
-    if len(sizes) > 100 or not all(is_number(n, 1, 10_000, True) for n in sizes):
-        raise InputError(f"hidden = {sizes}: give up to 100 whole numbers from 1 to 10,000")
-    if count_parameters([784, *map(int, sizes), 10]) > MAX_PARAMETERS:
-        raise InputError(
-            f"hidden = {sizes}: makes more than {MAX_PARAMETERS:,} parameters; give smaller layers"
-        )
-    return tuple(map(int, sizes))
+def is_number(value: Any, low: float, high: float, whole: bool) -> bool:
+    """Whether value is a finite number in [low, high], a Python one or NumPy's; a bool is not."""
+    kind: Any = numbers.Integral if whole else numbers.Real
+    return isinstance(value, kind) and not isinstance(value, bool) and bool(low <= value <= high)
+
+
+def are_layers(sizes: object) -> bool:
+    """Whether these are sizes of hidden layers that the memory can hold."""
+    if not isinstance(sizes, (tuple, list, np.ndarray)) or len(sizes) > 100:
+        return False
+    whole = all(is_number(size, 1, 10_000, whole=True) for size in sizes)
+    return whole and count_parameters([784, *sizes, 10]) <= MAX_PARAMETERS
 
 
 # ------------------------------------------------------------------------------ the command line
 
 
 def add_flags(parser: argparse.ArgumentParser, values: dict[str, object]) -> None:
-    """One flag for each hyperparameter; `values` are the defaults that the help text names."""
+    """One flag for each hyperparameter; those that are not given have no value.
+
+    `values` are the defaults that the help text names.
+    """
     for each in dataclasses.fields(Config):
-        flag, default = "--" + each.name.replace("_", "-"), values.get(each.name, each.default)
-        style: dict[str, Any] = {"default": None, "metavar": each.name.split("_")[-1].upper()}
+        style: dict = {"type": type(each.default), "metavar": each.name.split("_")[-1].upper()}
         if each.name == "hidden":
-            default = layers_text(checked_layers(default))
-            style |= {"nargs": "*", "metavar": "UNITS"}
-            default += ", `none` for no hidden layer"
+            style = {"type": typed_layers, "metavar": "256,128"}
         elif isinstance(each.default, bool):
-            style = {"default": None, "action": argparse.BooleanOptionalAction}
+            style = {"action": argparse.BooleanOptionalAction}
         elif "choices" in each.metadata:
-            style |= {"choices": each.metadata["choices"], "metavar": None}
-        else:
-            style["type"] = type(each.default)
+            style = {"choices": each.metadata["choices"]}
+        default = values.get(each.name, each.default)
         what = f"{each.metadata['what']} (default: {default})".replace("%", "%%")
-        parser.add_argument(flag, help=what, **style)
+        name = "--" + each.name.replace("_", "-")
+        parser.add_argument(name, default=argparse.SUPPRESS, help=what, **style)
 
 
-def given_flags(arguments: argparse.Namespace) -> dict[str, object]:
-    """The hyperparameters that were given on the command line."""
-    names = [each.name for each in dataclasses.fields(Config)]
-    given = {name: getattr(arguments, name) for name in names}
-    given = {name: value for name, value in given.items() if value is not None}
-    if "hidden" in given:  # 256,128 or 256 128 or none
-        typed = " ".join(given["hidden"])
-        words = [] if typed == "none" else typed.replace(",", " ").split()
-        if not all(word.isascii() and word.isdigit() and len(word) < 10 for word in words):
-            raise InputError(f"--hidden {typed}: give sizes such as 256,128, or none")
-        given["hidden"] = tuple(map(int, words))
-    return given
-
-
-def layers_text(hidden: tuple[int, ...]) -> str:
-    """128,64, or none."""
-    return ",".join(map(str, hidden)) or "none"
+def typed_layers(text: str) -> tuple[int, ...]:
+    """The hidden layers that are typed as 256,128, or as none."""
+    try:
+        return () if text == "none" else tuple(map(int, text.split(",")))
+    except ValueError:
+        need = "give sizes such as 256,128, or none"
+        raise argparse.ArgumentTypeError(f"{text}: {need}") from None
 
 
 def as_flags(config: Config, start_from: Config) -> str:
     """The flags of train.py that turn the config `start_from` into this one."""
     words = []
-    for each in dataclasses.fields(config):
-        value, flag = getattr(config, each.name), "--" + each.name.replace("_", "-")
-        if value == getattr(start_from, each.name):
+    for name, value in vars(config).items():
+        flag = name.replace("_", "-")
+        if value == getattr(start_from, name):
             continue
+        if name == "hidden":
+            value = ",".join(map(str, value)) or "none"
         if isinstance(value, bool):
-            words.append(flag if value else flag.replace("--", "--no-", 1))
+            words.append(f"--{flag}" if value else f"--no-{flag}")
         else:
-            words.append(f"{flag} {layers_text(value) if each.name == 'hidden' else value}")
+            words.append(f"--{flag} {value}")
     return " ".join(words)

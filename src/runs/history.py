@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from src.common.errors import InputError
-from src.digits.data import Data, row_hashes, split
+from src.digits.data import Data, split
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
 from src.runs.config import Config
@@ -17,10 +18,6 @@ from src.utils import evaluate, scale
 
 TRAIN_SAMPLE = 5000  # training images that loss and accuracy are measured on, always the same
 LAYER_SAMPLE = 1000  # training images that the layers' statistics are taken over
-
-
-class Diverged(InputError):
-    """The loss or a parameter is no longer a finite number."""
 
 
 @dataclass
@@ -39,38 +36,27 @@ class Run:
 
 def blas_kernel() -> str:
     """The code that NumPy's BLAS has chosen for this processor: another one gives other bits."""
-    from threadpoolctl import threadpool_info
-
     found = {each.get("architecture") for each in threadpool_info() if each["user_api"] == "blas"}
     return ", ".join(sorted(filter(None, found))) or "unknown"
-
-
-def training_hashes(config: Config, data: Data) -> np.ndarray:
-    """The row_hashes of the training images, as they were before preprocessing."""
-    rows, _ = split(len(data.images), config.validation_fraction, config.split_seed)
-    return row_hashes(data.images[rows])
 
 
 class Recorder:
     """Measures a network before training and after each epoch, and keeps what a run needs.
 
-    `on_epoch(row, layers)` is called with each new row of the history. With `film`, the parameters
-    of all epochs are kept; with `patience` n > 0, `enough` says so after n epochs without a better
+    `on_epoch(row)` is called with each new row of the history. With `film`, the parameters of all
+    epochs are kept; with `patience` n > 0, `enough` says so after n epochs without a better
     validation accuracy.
     """
 
     def __init__(
-        self,
-        on_epoch: Callable[[dict, list[dict]], None] = lambda row, layers: None,
-        film: bool = False,
-        patience: int = 0,
+        self, on_epoch: Callable | None = None, film: bool = False, patience: int = 0
     ) -> None:
         self.on_epoch, self.film, self.patience = on_epoch, film, patience
         self.history: list[dict] = []
         self.layers: list[dict] = []
         self.snapshots: dict[int, np.ndarray] = {}
         self.best: dict = {}  # the row of the best epoch
-        self.failed = self.stopped = ""
+        self.stopped = ""  # why, if before the last epoch
         self.clock = time.perf_counter()
 
     def begin(self, config: Config, data: Data) -> tuple[np.ndarray, np.ndarray]:
@@ -81,26 +67,24 @@ class Recorder:
         images, labels = preprocess(data.images[rows]), data.labels[rows]
         self.validation = preprocess(data.images[held_out]), data.labels[held_out]
         self.sample = images[:TRAIN_SAMPLE].copy(), labels[:TRAIN_SAMPLE]
-        self.images, self.digits = len(images), np.unique(labels).tolist()
-        if self.patience and not len(self.validation[0]):
+        self.rows = rows
+        if self.patience and not len(held_out):
             raise InputError("--patience needs validation images; give a --validation-fraction")
         return images, labels
 
     def measure(self, network: NeuralNetwork) -> None:
-        """Add an epoch to the history.
-
-        Raises Diverged if a number is no longer finite, and InputError if none was from the start.
-        """
+        """Add an epoch to the history. Raises InputError if a number is no longer finite."""
         images, labels = self.sample
         epoch = len(self.history)
         seconds = time.perf_counter() - self.clock if epoch else 0.0
         scores = evaluate(network, images, labels) + evaluate(network, *self.validation)
         if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
-            self.failed = f"epoch {epoch}: the loss is no longer finite"
-            raise (Diverged if epoch else InputError)(self.failed)
+            remedy = "try a lower learning rate or smaller initial weights"
+            self.stopped = f"epoch {epoch}: the loss is no longer finite; {remedy}"
+            raise InputError(self.stopped)
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
         row = {"epoch": epoch, **dict(zip(names, scores)), "seconds": seconds}
-        row["images_per_second"] = self.images / seconds if epoch else 0.0
+        row["images_per_second"] = len(self.rows) / seconds if epoch else 0.0
         layers = layer_statistics(network, images[:LAYER_SAMPLE], labels[:LAYER_SAMPLE])
         self.layers += [{"epoch": epoch, **layer} for layer in layers]
         self.network, self.last = network, network.parameters.copy()
@@ -109,7 +93,8 @@ class Recorder:
         if self.film:
             self.snapshots[epoch] = self.last
         self.history.append(row)
-        self.on_epoch(row, layers)
+        if self.on_epoch:
+            self.on_epoch(row)
         self.clock = time.perf_counter()
 
     def enough(self) -> bool:
@@ -120,7 +105,7 @@ class Recorder:
         return bool(self.stopped)
 
     def interrupt(self) -> None:
-        """Ctrl-C: the last whole epoch is the end. Without one, there is nothing to keep."""
+        """Ctrl-C: the last whole epoch is the end. Raises it again if there is none to keep."""
         if len(self.history) < 2:
             raise KeyboardInterrupt
         self.stopped, self.snapshots = "interrupted", {}  # a film would take too long now
@@ -132,14 +117,13 @@ class Recorder:
         The network is that of the last epoch: with the learning rate at its end it is as good as
         the best one, whose lead on the validation images is partly luck.
         """
-        config, data, last = self.config, self.data, self.history[-1]
+        data, last, (images, labels) = self.data, self.history[-1], self.validation
         self.network.parameters[...] = self.last  # where an epoch was broken off
-        images, labels = self.validation
         metrics = {
             "data": data.source,
-            "parameters": self.network.parameters.size,
-            "training_images": self.images,
-            "digits": self.digits,  # that the network knows
+            "parameters": self.last.size,
+            "training_images": len(self.rows),
+            "digits": np.unique(data.labels[self.rows]).tolist(),  # that the network knows
             "measured_training_images": len(self.sample[0]),
             "validation_images": len(images),
             "last_epoch": last["epoch"],
@@ -147,7 +131,7 @@ class Recorder:
             "seconds": sum(row["seconds"] for row in self.history),
             "blas": blas_kernel(),
         }
-        right = np.empty(0, bool)
+        right, best = np.empty(0, bool), None
         if len(images):
             metrics |= {
                 "best_epoch": self.best["epoch"],
@@ -155,15 +139,12 @@ class Recorder:
                 "last_validation_accuracy": last["validation_accuracy"],
             }
             logits = [self.network.forward(scale(part))[0] for part in np.array_split(images, 10)]
-            right = np.concatenate(logits).argmax(axis=1) == labels
+            right, best = np.concatenate(logits).argmax(axis=1) == labels, self.best_parameters
         if score_test and len(data.test_images):
-            test_images = PREPROCESSING[config.preprocessing](data.test_images)
+            test_images = PREPROCESSING[self.config.preprocessing](data.test_images)
             loss, accuracy = evaluate(self.network, test_images, data.test_labels)
             metrics |= {"test_loss": loss, "test_accuracy": accuracy}
-        for name in ("stopped", "failed"):
-            if getattr(self, name):
-                metrics[name] = getattr(self, name)
-        best = self.best_parameters if len(images) else None
-        return Run(
-            config, self.network, self.history, self.layers, metrics, right, best, self.snapshots
-        )
+        if self.stopped:
+            metrics["stopped"] = self.stopped
+        kept = self.history, self.layers, metrics, right, best, self.snapshots
+        return Run(self.config, self.network, *kept)

@@ -5,7 +5,7 @@
 Each is given by its differences from the defaults of Config, which are the recipe `plain`.
 """
 
-from pathlib import Path
+import argparse
 
 from src.common.errors import InputError
 from src.model import NeuralNetwork
@@ -56,23 +56,22 @@ def recipe(name: str) -> Config:
     return Config().with_(**RECIPES[name])
 
 
-def chosen(
-    values: dict, name: str | None, saved: Path | None, flags: dict
-) -> tuple[Config, NeuralNetwork | None]:
-    """The config of a recipe, a saved network or these values, with the flags, and that network.
+def chosen(values: dict, arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | None]:
+    """The config that train.py was asked for, and the network that it is to go on with.
 
-    Raises InputError if the network's file is not sound, or its layers are not those asked for.
+    That is the recipe's, the saved network's or that of these values, with the flags. Raises
+    InputError if the network's file is not sound, or its layers are not those asked for.
     """
-    network, config = None, Config().with_(**values)
-    if saved:
-        network, metadata = load_network(saved)
-        known = metadata.get("config")
-        known = known if isinstance(known, dict) else {}
-        known |= {"hidden": network.layer_sizes[1:-1], "activation": network.activation}
-        config = Config().with_(**known)
-    config = (recipe(name) if name else config).with_(**flags)
-    made = (config.layer_sizes, config.activation)
-    if network and (network.layer_sizes, network.activation) != made:
-        what = f"the network is {network.layer_sizes} with {network.activation}"
-        raise InputError(f"--continue: {what}, not {made[0]} with {made[1]}; leave that out")
+    network = None
+    if arguments.go_on:
+        network, metadata = load_network(arguments.go_on)
+        values = metadata.get("config", {})
+        values |= {"hidden": network.layer_sizes[1:-1], "activation": network.activation}
+    config = recipe(arguments.recipe) if arguments.recipe else Config().with_(**values)
+    flags = {name: value for name, value in vars(arguments).items() if name in vars(config)}
+    config = config.with_(**flags)
+    layers = config.layer_sizes, config.activation
+    if network and layers != (network.layer_sizes, network.activation):
+        made = f"the network is {network.layer_sizes} with {network.activation}"
+        raise InputError(f"--continue: {made}, not {layers[0]} with {layers[1]}; leave that out")
     return config, network

@@ -36,7 +36,7 @@ import numpy as np
 Values = dict[str, dict[int, float]]  # label -> seed -> value, larger is better
 Answers = dict[str, dict[int, np.ndarray]]  # label -> seed -> whether each image was read right
 
-WILD = 10.0  # a configuration with this many times the usual spread is not compared
+UNSTABLE = 10.0  # a configuration with this many times the usual spread is not compared
 MANY = 100_000  # degrees of freedom: as good as infinitely many
 
 
@@ -47,7 +47,7 @@ class Verdict:
     best: str
     behind: dict[str, float]  # how far each configuration lies behind the best; 0 for the best
     noise: dict[str, float]  # the distance that is still noise; NaN where there is no verdict
-    wild: list[str]  # configurations whose seeds disagree too much to be compared
+    unstable: list[str]  # configurations whose seeds disagree too much to be compared
     covers_images: bool  # whether the noise is that of seeds and images, or of the seeds alone
 
     def is_real(self, label: str) -> bool:
@@ -64,23 +64,22 @@ def compare(values: Values, right: Answers | None = None) -> Verdict | None:
     values = {label: seeds for label, seeds in values.items() if seeds}
     if not values:
         return None
-    wild = wild_ones(values)
-    effects, deviation, freedom = fit({n: values[n] for n in values if n not in wild})
+    left_out = unstable(values)
+    effects, deviation, freedom = fit({n: values[n] for n in values if n not in left_out})
     count, best = len(effects), max(effects, key=lambda label: effects[label])
-    effects |= {label: float(np.mean(list(values[label].values()))) for label in wild}
     noise = dict.fromkeys(values, np.nan)
-    for label in values:
+    for label in effects:
         shared = sorted(values[label].keys() & values[best].keys())
-        if label not in (best, *wild) and shared and freedom > 0:
-            of_seeds = studentised_range(count, freedom) * deviation / np.sqrt(len(shared))
-            of_images = 0.0
+        if label != best and shared and freedom:
+            of_images, of_seeds = 0.0, studentised_range(count, freedom) * deviation
             if right:
                 ours, theirs = ([right[name][seed] for seed in shared] for name in (label, best))
                 variance = image_variance(ours, theirs) / 2
                 of_images = studentised_range(count, MANY) * np.sqrt(variance)
-            noise[label] = np.hypot(of_seeds, of_images)
+            noise[label] = np.hypot(of_seeds / np.sqrt(len(shared)), of_images)
+    effects |= {label: float(np.mean(list(values[label].values()))) for label in left_out}
     behind = {label: max(effects[best] - effects[label], 0.0) for label in values}
-    return Verdict(best, behind, noise, wild, bool(right))
+    return Verdict(best, behind, noise, left_out, bool(right))
 
 
 def image_variance(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
@@ -93,12 +92,12 @@ def image_variance(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
     return max(float(found), 0.0) / images
 
 
-def wild_ones(values: Values) -> list[str]:
+def unstable(values: Values) -> list[str]:
     """Configurations of which one seed learns and another does not: their spread is no noise."""
     spreads = {n: np.std(list(y.values()), ddof=1) for n, y in values.items() if len(y) > 1}
     moving = [spread for spread in spreads.values() if spread > 0]  # stuck ones tell nothing
     usual = np.median(moving) if len(moving) > 2 else np.inf
-    return [label for label, spread in spreads.items() if spread > WILD * usual]
+    return [label for label, spread in spreads.items() if spread > UNSTABLE * usual]
 
 
 def fit(values: Values) -> tuple[dict[str, float], float, int]:

@@ -19,7 +19,7 @@ from src.model import count_parameters
 from src.runs.config import Config
 from src.runs.folder import as_json, identity, read_run, run_name, write_run
 from src.runs.history import Run
-from src.runs.messages import hint, outcome, warnings_about
+from src.runs.messages import outcome, warnings_about
 from src.runs.pool import jobs_possible, pack, run_tasks
 
 
@@ -126,14 +126,10 @@ def told(wanted: Wanted, result: Any) -> Run | str:
     """Print a line about a run that has ended. Returns the run, or why it failed."""
     label = f"{wanted.label}, seed {wanted.config.seed}"
     if isinstance(result, str):
-        if result.endswith("no longer finite"):
-            result += f"; {hint(wanted.config)}"
         tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
         return result
     tqdm.write(f"{label}: {outcome(result.metrics)}")
-    last = result.history[-1]
-    layers = [layer for layer in result.layers if layer["epoch"] == last["epoch"]]
-    for warning in warnings_about(last, layers):
+    for warning in warnings_about(result):
         tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
     result.network, result.layers = None, []  # as when it is read: hundreds would fill the memory
     return result
