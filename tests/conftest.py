@@ -2,6 +2,7 @@
 """What several test files share: a few real digits, as arrays and as a file."""
 
 import os
+import shutil
 import signal
 
 if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and so it would be in what tests start
@@ -18,6 +19,14 @@ import pytest
 from src.digits.data import Data
 
 ROOT = Path(__file__).resolve().parent.parent
+NO_SOURCE = {".git", ".venv", "results", "train.csv", "test.csv"}
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """The project in another folder, without what users and runs have put there."""
+    tree = folder / "project"
+    shutil.copytree(ROOT, tree, ignore=lambda at, _: NO_SOURCE if Path(at) == ROOT else [])
+    return tree
 
 
 @pytest.fixture(scope="session")

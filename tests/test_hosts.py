@@ -2,18 +2,15 @@
 
 import importlib
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
-from PIL import Image
 
 from src.common.errors import InputError
 from src.model import NeuralNetwork
 from src.reading.saved import save_network
-from tests.conftest import ROOT
-from tests.sample_csv import csv_text, digit_table
+from tests.conftest import ROOT, copy_of_the_project
 
 HOST = """\
 import os, runpy, signal, sys
@@ -64,49 +61,38 @@ def test_a_host_gets_everything_back_and_runs_the_code_that_is_there_now(
     assert ended.stderr.count("error: ") == 3
 
 
-@pytest.mark.parametrize("words", ["train", "experiments", "predict test.csv", "predict digit.png"])
-def test_where_nothing_can_be_written_the_flag_is_named(
-    words, digits, small_npz, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize(
+    ("name", "words", "flag"),
+    [
+        ("train", "", "--results"),
+        ("experiments", "", "--results"),
+        ("predict", "test.csv --model network.npz", "--out"),
+    ],
+)
+def test_where_nothing_can_be_written_the_flag_is_named(name, words, flag, tmp_path, monkeypatch):
     """As in Kaggle's input folders; root may write anywhere, but not below a file."""
-    name, *read = words.split()
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("")
-    (tmp_path / "test.csv").write_text(csv_text(digit_table(digits, 3)))
-    Image.fromarray(255 - digits.images[0]).save("digit.png")
+    (tmp_path / "file").touch()
     save_network(tmp_path / "network.npz", NeuralNetwork([784, 10]))
-    if read:
-        words, flag = [*read, "--model", "network.npz"], ["--out", f"file/results/{read[0]}"]
-    else:
-        words, flag = ["--data", str(small_npz)], ["--results", "file/results"]
-    monkeypatch.setattr(sys, "argv", [name, *words, *flag])
-    with pytest.raises(InputError, match=f"^file.results.*; choose another with {flag[0]}$"):
+    monkeypatch.setattr(sys, "argv", [name, *words.split(), flag, "file/there/answers.csv"])
+    with pytest.raises(InputError, match=f"^file.there.*; choose another with {flag}$"):
         importlib.import_module(name).main()
 
 
-def executed(notebook, folder):
-    """What the cells of a notebook show, run by a kernel in `folder`."""
-    nbclient = pytest.importorskip("nbclient")
-    resources = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(notebook, timeout=300, resources=resources).execute()
-    shown = []
-    for cell in notebook.cells:
-        outputs = cell.get("outputs", [])
-        assert "error" not in [each.output_type for each in outputs], outputs[-1]  # in a %run
-        pictures = ["<png>" for each in outputs if "image/png" in each.get("data", {})]
-        texts = [each.get("text") or each.get("data", {}).get("text/plain") for each in outputs]
-        shown.append("".join([*pictures, *filter(None, texts)]))
-    return shown
+def shown_by(cell):
+    """What a cell of a notebook that was run shows: text, and <png> for each picture."""
+    outputs = cell.get("outputs", [])
+    assert "error" not in [each.output_type for each in outputs], outputs[-1]  # in a %run
+    texts = ["<png>" for each in outputs if "image/png" in each.get("data", {})]
+    texts += [each.get("text") or each.get("data", {}).get("text/plain") or "" for each in outputs]
+    return "".join(texts)
 
 
 @pytest.mark.slow
 def test_the_notebook_runs_as_it_is_and_scripts_leave_its_kernel_as_it_was(tmp_path):
-    nbformat = pytest.importorskip("nbformat")
-    notebook = nbformat.read(ROOT / "docs" / "first_steps.ipynb", 4)
-    for name in ("src", "data", "docs"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("train.py", "predict.py", "experiments.py", "draw.py"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    docs = copy_of_the_project(tmp_path) / "docs"
+    notebook = nbformat.read(docs / "first_steps.ipynb", 4)
     more = [
         '%run "{project}/experiments.py" activations --seeds 1 --epochs 1 --results results',
         '%run "{project}/draw.py" --model none.npz',
@@ -114,10 +100,12 @@ def test_the_notebook_runs_as_it_is_and_scripts_leave_its_kernel_as_it_was(tmp_p
         "import signal\nprint(signal.getsignal(signal.SIGINT))",
     ]
     notebook.cells += map(nbformat.v4.new_code_cell, more)
-    *shown, swept, drawn, plot, handler = executed(notebook, tmp_path / "docs")
+    options = {"timeout": 300, "resources": {"metadata": {"path": str(docs)}}}
+    nbclient.NotebookClient(notebook, **options).execute()
+    *shown, swept, drawn, plot, handler = (shown_by(cell) for cell in notebook.cells)
     assert sum("<png>" in text for text in shown) == 4  # curves, mistakes, a digit, curves.png
     assert not [text for text in shown if "error: " in text]
-    table = (tmp_path / "docs" / "results" / "submission.csv").read_text().splitlines()
+    table = (docs / "results" / "submission.csv").read_text().splitlines()
     assert table[0] == "ImageId,Label" and len(table) == 10_001
     assert "4 runs" in swept and "figures and tables" in swept
     assert drawn == "error: none.npz: there is no such file; give an .npz file\n"

@@ -6,8 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from src.losses import cross_entropy
-from src.model import NeuralNetwork
 from src.optimizers import SCHEDULES, learning_rates, sgd_step
 from src.runs.config import Config
 
@@ -80,41 +78,6 @@ def test_a_velocity_fades_without_becoming_subnormal_and_one_of_0_stays_0(option
         assert (np.abs(v[v != 0]) >= np.finfo(np.float32).smallest_normal).all()
     assert (np.abs(v) < 1e-30).all()
     assert (p[2], v[2]) == (0, 0)
-
-
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_fifty_steps_are_those_of_pytorch(nesterov):
-    """In float64, with a silent ReLU layer: where PyTorch stands still, so must we."""
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(0)
-    x, labels = rng.normal(size=(50, 20, 12)), rng.integers(0, 5, (50, 20))
-    network = NeuralNetwork([12, 9, 8, 7, 5], dtype=np.float64)
-    network.weights[1][...] = -1  # its inputs are not negative, so layer 2 is silent for ever
-    weights, biases = (
-        [torch.tensor(each, requires_grad=True) for each in part]
-        for part in (network.weights, network.biases)
-    )
-    decay = 0.01  # PyTorch's own would include the biases
-    groups = [{"params": weights, "weight_decay": decay}, {"params": biases}]
-    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=nesterov)
-    config = Config(momentum=0.9, nesterov=nesterov, weight_decay=decay)
-    velocity = np.zeros_like(network.parameters)
-    for batch, y in zip(x, labels):
-        logits, cache = network.forward(batch)
-        gradient = network.backward(cross_entropy(logits, y)[1], cache)
-        sgd_step(network, gradient, velocity, 0.1, config)
-        a = torch.tensor(batch)
-        for layer in range(3):
-            a = torch.relu(a @ weights[layer] + biases[layer])
-        optimizer.zero_grad()
-        logits = a @ weights[3] + biases[3]
-        torch.nn.functional.cross_entropy(logits, torch.tensor(y)).backward()
-        optimizer.step()
-    for ours, theirs in zip(network.weights + network.biases, weights + biases):
-        np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-12)
-
-
-# ------------------------------------------------------------------------------- schedules
 
 
 @pytest.mark.parametrize(

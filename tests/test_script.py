@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from src.common.errors import InputError, explain, one_line
+from src.common.errors import InputError, explain
 from src.common.start import BLAS
 from tests.conftest import ROOT
 
@@ -46,32 +46,17 @@ def run(command, shell="", **environment):
     return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
 
 
-# ---------------------------------------------------------------------------------- one line
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a\n  b\t c", "a b c"),
-        ("\x1b[2Jred\x00", "\\x1b[2Jred\\x00"),
-        ("caf\xe9 \udcff", "caf\xe9 \\udcff"),
-        ("first " + "x" * 10_000 + " last", f"first {'x' * 324} ... {'x' * 160} last"),
-    ],
-)
-def test_one_line(text, line):
-    assert one_line(text) == line
-
-
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (InputError("a\nb"), "a b"),
+        (InputError("a\n  b\t c"), "a b c"),
+        (InputError("\x1b[2Jred\x00 caf\xe9 \udcff"), "\\x1b[2Jred\\x00 caf\xe9 \\udcff"),
+        (InputError(f"first {'x' * 10_000} last"), f"first {'x' * 324} ... {'x' * 160} last"),
         (PermissionError(13, "not yours", "x.csv"), "[Errno 13] not yours: 'x.csv'"),
-        (MemoryError("8 GB"), "8 GB"),
         (MemoryError(), "out of memory"),
     ],
 )
-def test_what_a_user_can_fix_is_explained_in_one_line(error, line, capsys):
+def test_what_a_user_can_fix_is_one_line(error, line, capsys):
     assert explain(error) == 2
     assert capsys.readouterr().err == f"error: {line}\n"
 
@@ -102,8 +87,6 @@ def test_one_blas_thread_whatever_is_set_outside(script):
     ended = run(command + BLAS, **dict.fromkeys(BLAS, "2"))
     assert ended.stdout == f"{['1'] * len(BLAS)}\n"
 
-
-# ------------------------------------------------------------------------- stops and terminals
 
 WAIT = "print('here', flush=True); time.sleep(50)"
 CLEANING_UP = f"""\

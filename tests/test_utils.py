@@ -38,9 +38,6 @@ def test_scale(dtype):
     assert scale(images[:0]).shape == (0, 784)
 
 
-# ---------------------------------------------------------------------------------- batches
-
-
 @WITH_AND_WITHOUT_TRANSFORM
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 1), (10, 3), (5, 100), (64, 32), (1000, 7)])
 def test_every_row_once_with_its_label_and_only_the_last_batch_is_smaller(
@@ -118,9 +115,6 @@ def test_an_exception_of_the_thread_comes_out():
         list(ahead(1 / number for number in (2, 1, 0)))
 
 
-# --------------------------------------------------------------------------- pixels in order
-
-
 def test_pixels_are_sorted_by_how_often_they_carry_ink(digits):
     images = digits.images.copy()
     order = ink_order(images)
@@ -141,9 +135,6 @@ def test_sorted_images_and_sorted_rows_of_weights_give_the_same_logits(digits):
         raise KeyboardInterrupt
     np.testing.assert_allclose(same, logits, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(network.parameters, before)  # whatever ends the block
-
-
-# --------------------------------------------------------------------------------- evaluate
 
 
 @pytest.mark.parametrize("batch_size", [7, 300, 1000])

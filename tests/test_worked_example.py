@@ -11,10 +11,7 @@ import worked_example
 
 from src.activations import softmax
 from src.initializers import INITIALIZERS
-from src.losses import cross_entropy
 from src.model import NeuralNetwork
-from src.optimizers import sgd_step
-from src.runs.config import Config
 from src.runs.statistics import studentised_range
 from tests.conftest import ROOT
 from tests.gradient_check import largest_relative_error, numerical_gradient
@@ -68,17 +65,6 @@ def test_the_arithmetic_on_paper(name):
     value = eval(ON_PAPER[name], {"log": math.log, "exp": math.exp})
     # the last steps go on with rounded numbers, so they may be off by a digit
     np.testing.assert_allclose(value, ALL[name], rtol=0, atol=1e-4)
-
-
-def test_one_step_of_src_does_all_of_it():
-    network = worked_example.example_network()
-    logits, cache = network.forward(ALL["x"])
-    gradient = network.backward(cross_entropy(logits, ALL["labels"])[1], cache)
-    rate = float(ALL["learning_rate"])
-    sgd_step(network, gradient, np.zeros_like(gradient), rate, Config())
-    for layer in (0, 1):
-        np.testing.assert_allclose(network.weights[layer], ALL[f"new weights[{layer}]"])
-        np.testing.assert_allclose(network.biases[layer], ALL[f"new biases[{layer}]"])
 
 
 def test_the_long_way_is_right_for_any_loss():
