@@ -2,6 +2,7 @@
 """What several test files share: a few real digits, as arrays and as a file."""
 
 import os
+import shutil
 import signal
 
 if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and so it would be in what tests start
@@ -18,18 +19,22 @@ import pytest
 from src.digits.data import Data
 
 ROOT = Path(__file__).resolve().parent.parent
+NO_SOURCE = {".git", ".venv", "results", "train.csv", "test.csv"}
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """The project in another folder, without what users and runs have put there."""
+    tree = folder / "project"
+    shutil.copytree(ROOT, tree, ignore=lambda at, _: NO_SOURCE if Path(at) == ROOT else [])
+    return tree
 
 
 @pytest.fixture(scope="session")
 def digits() -> Data:
     """600 training and 100 test images of MNIST. Read-only, so that no test can spoil another."""
     with np.load(ROOT / "data" / "mnist.npz") as file:
-        arrays = [
-            file["x_train"][:600],
-            file["y_train"][:600].astype(int),
-            file["x_test"][:100],
-            file["y_test"][:100].astype(int),
-        ]
+        arrays = [file["x_train"][:600], file["y_train"][:600].astype(int)]
+        arrays += [file["x_test"][:100], file["y_test"][:100].astype(int)]
     for array in arrays:
         array.flags.writeable = False
     return Data("600 digits", *arrays)
@@ -39,11 +44,6 @@ def digits() -> Data:
 def small_npz(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """300 training and 50 test images in a file like MNIST's."""
     path = tmp_path_factory.mktemp("data") / "small.npz"
-    np.savez(
-        path,
-        x_train=digits.images[:300],
-        y_train=digits.labels[:300],
-        x_test=digits.test_images[:50],
-        y_test=digits.test_labels[:50],
-    )
+    train = {"x_train": digits.images[:300], "y_train": digits.labels[:300]}
+    np.savez(path, **train, x_test=digits.test_images[:50], y_test=digits.test_labels[:50])
     return path

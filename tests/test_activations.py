@@ -1,38 +1,26 @@
+"""Activations: their values, their derivatives, and no overflow."""
+
 import numpy as np
 import pytest
 
-from src.activations import (
-    ACTIVATIONS,
-    leaky_relu,
-    leaky_relu_derivative,
-    relu,
-    relu_derivative,
-    sigmoid,
-    sigmoid_derivative,
-    softmax,
-    tanh,
-    tanh_derivative,
-)
+from src.activations import ACTIVATIONS, softmax
 from tests.gradient_check import largest_relative_error, numerical_gradient
 
 LN2, LN3 = np.log(2), np.log(3)
 
 
 @pytest.mark.parametrize(
-    ("function", "z", "expected"),
+    ("name", "z", "values", "slopes"),
     [
-        (relu, [-2, 0, 3], [0, 0, 3]),
-        (relu_derivative, [-2, 0, 3], [0, 0, 1]),
-        (leaky_relu, [-2, 0, 3], [-0.02, 0, 3]),
-        (leaky_relu_derivative, [-2, 0, 3], [0.01, 0.01, 1]),
-        (sigmoid, [0, LN3, -LN3], [1 / 2, 3 / 4, 1 / 4]),
-        (sigmoid_derivative, [0, LN3, -LN3], [1 / 4, 3 / 16, 3 / 16]),
-        (tanh, [0, LN2, -LN2], [0, 3 / 5, -3 / 5]),
-        (tanh_derivative, [0, LN2, -LN2], [1, 16 / 25, 16 / 25]),
+        ("relu", [-2, 0, 3], [0, 0, 3], [0, 0, 1]),
+        ("leaky_relu", [-2, 0, 3], [-0.02, 0, 3], [0.01, 0.01, 1]),
+        ("sigmoid", [0, LN3, -LN3], [1 / 2, 3 / 4, 1 / 4], [1 / 4, 3 / 16, 3 / 16]),
+        ("tanh", [0, LN2, -LN2], [0, 3 / 5, -3 / 5], [1, 16 / 25, 16 / 25]),
     ],
 )
-def test_values_worked_out_by_hand(function, z, expected):
-    np.testing.assert_allclose(function(np.array(z, float)), expected, rtol=1e-14, atol=1e-15)
+def test_values_worked_out_by_hand(name, z, values, slopes):
+    for function, expected in zip(ACTIVATIONS[name], (values, slopes)):
+        np.testing.assert_allclose(function(np.array(z, float)), expected, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -50,8 +38,7 @@ def test_shape_and_dtype_are_kept_and_the_argument_left_alone(name, dtype):
     before = z.copy()
     for function in ACTIVATIONS[name]:
         result = function(z)
-        assert result.dtype == dtype
-        assert result.shape == z.shape
+        assert (result.shape, result.dtype) == (z.shape, z.dtype)
         assert not np.shares_memory(result, z)
     np.testing.assert_array_equal(z, before)
 
@@ -62,25 +49,18 @@ def test_large_values_do_not_overflow(name):
     with np.errstate(all="raise"):
         for function in ACTIVATIONS[name]:
             assert np.isfinite(function(z)).all()
-    np.testing.assert_array_equal(sigmoid(z), [0, 1])
 
 
 def test_softmax_by_hand():
-    logits = np.log([[1.0, 2, 5], [4, 3, 1]])
+    logits = np.log([[1, 2, 5], [4, 3, 1]])
     np.testing.assert_allclose(softmax(logits), [[1 / 8, 2 / 8, 5 / 8], [4 / 8, 3 / 8, 1 / 8]])
 
 
-def test_softmax_sees_only_differences_within_a_row():
-    logits = np.random.default_rng(0).normal(size=(5, 10))
-    np.testing.assert_allclose(softmax(logits + 100), softmax(logits), rtol=1e-12)
-    np.testing.assert_allclose(softmax(logits).sum(axis=1), 1, rtol=1e-14)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_softmax_of_logits_of_ten_thousand(dtype):
-    # the last two rows go wrong if the maximum of all rows is subtracted instead of each row's own
+def test_softmax_subtracts_the_maximum_of_each_row(dtype):
+    # with the maximum of all rows instead, the last would become 0 / 0
     logits = np.array([[10_000, -10_000], [10_000, 10_000], [-10_000, -10_000]], dtype)
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
+    with np.errstate(over="raise", invalid="raise"):
         probabilities = softmax(logits)
     assert probabilities.dtype == dtype
     np.testing.assert_array_equal(probabilities, [[1, 0], [0.5, 0.5], [0.5, 0.5]])

@@ -7,39 +7,30 @@ import pytest
 from tests.conftest import ROOT
 
 
-def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
+def requirements(name):
+    """The packages of a requirements file: (name and bounds, name, lower bound) of each."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(r"^(([\w-]+)[=>]=([\d.]+).*)$", text, re.MULTILINE)
 
 
-def requirements(name: str) -> list[str]:
-    return [line for line in read(name).splitlines() if line[0].isalpha()]
+def test_pyproject_names_what_the_requirements_name():
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    files = ["requirements.txt", "requirements-dask.txt", "requirements-dev.txt"]
+    named = [line for file in files for line, _, _ in requirements(file)]
+    assert re.findall(r'"([\w-]+[>=].*?)"', pyproject.split("[build-system]")[0]) == named
 
 
-def in_pyproject(group: str) -> list[str]:
-    """The strings of a list in pyproject.toml (which Python reads from 3.11 on)."""
-    found = re.search(rf"^{group} = \[(.*?)\]", read("pyproject.toml"), re.M | re.S)
-    assert found, group
-    return re.findall('"(.+?)"', found[1])
-
-
-def test_pyproject_names_what_the_requirements_name() -> None:
-    dask, checks = requirements("requirements-dask.txt"), requirements("requirements-dev.txt")
-    assert in_pyproject("dependencies") + in_pyproject("dev") == requirements("requirements.txt")
-    assert in_pyproject("checks") == dask + checks
-
-
-def test_the_lowest_versions_are_the_ones_that_are_tested() -> None:
-    lower = [re.split("[>=,]+", line)[:2] for line in requirements("requirements.txt")]
-    tested = [line.split("==") for line in requirements(".ci/lowest.txt")]
-    for (name, bound), (also, version) in zip(lower, tested, strict=True):
+def test_the_lowest_versions_are_the_ones_that_are_tested():
+    pairs = zip(requirements("requirements.txt"), requirements(".ci/lowest.txt"), strict=True)
+    for (_, name, bound), (_, also, version) in pairs:
         assert name == also and (version + ".0.0").startswith(bound + "."), name
 
 
 @pytest.mark.parametrize("block", ["two-commands", "two-commands-uv"])
-def test_the_workflow_runs_the_commands_of_the_readme(block: str) -> None:
-    inside = re.search(f"<!-- begin {block} -->(.*?)<!-- end", read("README.md"), re.S)
-    assert inside
-    commands = [line for line in inside[1].splitlines() if line and not line.startswith("```")]
+def test_the_workflow_runs_the_commands_of_the_readme(block):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    workflow = (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8")
+    inside = readme.split(f"<!-- begin {block} -->")[1].split("<!-- end")[0]
+    commands = [line for line in inside.splitlines() if line and not line.startswith("```")]
     assert len(commands) == 2
-    workflow = read(".github/workflows/tests.yml")
     assert all(command in workflow for command in commands)
