@@ -66,7 +66,7 @@ def plot_curves(path: Path, title: str, runs: list) -> None:
     A run that did not reach its last epoch ends in a cross.
     """
     histories, metrics = [run.history for run in runs], runs[0].metrics
-    end = style.wrapped(metrics.get("failed", metrics.get("stopped", "")))
+    end = style.wrapped(metrics.get("stopped", ""))
     foot, margins = BAND * (len(runs) > 1), (0.6, 0.65, 2.8, 0.65)
     with style.drawing(path, (9, 3.4), title, foot, margins) as figure:
         for axes, (quantity, what) in zip(figure.subplots(1, 2), TITLES.items()):
