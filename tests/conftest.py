@@ -5,7 +5,9 @@ import os
 import shutil
 import signal
 
-if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and so it would be in what tests start
+# In the background, or under nohup, these are ignored, and so they would be in what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # As in the scripts: one BLAS thread, set before NumPy is imported.
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
