@@ -56,9 +56,9 @@ def make_results(folder: Path, accuracies: dict, changes: dict | None = None, **
         for config, value in zip(configs[label], values):
             history = make_history(3, value, config.seed)
             run = make_run(config, history, last_validation_accuracy=value, **costs)
-            results.add(label, config.seed, run)
+            results.add(label, run)
         if label in failed:
-            results.add(label, len(values), failed[label])
+            results.add(label, failed[label])
     results.judge()
     return results
 
