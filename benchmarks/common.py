@@ -1,4 +1,4 @@
-"""What the benchmarks share: where things are, child processes, CSV files, the look of figures.
+"""What the benchmarks share: where things are, child processes, CSV files.
 
 Importing this module is cheap on purpose. A child process inherits its parent's peak memory, so a
 script that measures memory must stay small itself and leave all work to its children.
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +32,21 @@ def thread_environment(threads: int) -> dict[str, str]:
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
     environment = os.environ | {name: str(threads) for name in names}
     if threads == 1:
-        environment["XLA_FLAGS"] = (
-            "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        )
+        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        environment["XLA_FLAGS"] = flags
     return environment
 
 
-def stay_on_one_core() -> None:
-    """Hold this process to one core, where the system lets it: no library can then use two."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+def run_child(command: list[str]) -> tuple[float, float]:
+    """Run `python command` from the project root, on one thread: (seconds, peak memory in MB).
 
-
-def run_child(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
-    """Run `python command` from the project root: (seconds, peak memory in MB). Output is dropped.
-
-    Ends this script, with what the child had to say, if the child fails.
+    Its output is dropped. If it fails, this script ends with what it had to say.
     """
     start = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,
-        env=environment or thread_environment(1),
+        env=thread_environment(1),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -68,19 +61,32 @@ def run_child(command: list[str], environment: dict[str, str] | None = None) -> 
     return seconds, peak_megabytes(usage)
 
 
-def ask_child(script: str, **question: object) -> dict:
-    """Run `python script --child QUESTION` and return the JSON object of its last line."""
-    command = [sys.executable, script, "--child", json.dumps(question)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=thread_environment(1), stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def peak_megabytes(usage: object) -> float:
+def peak_megabytes(usage: Any) -> float:
     """The peak resident memory in what getrusage or wait4 tells, in MB (10^6 bytes)."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return usage.ru_maxrss * unit / 1e6  # type: ignore[attr-defined]
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def ask_child(task: Callable, *arguments: Any, threads: int = 1) -> Any:
+    """What a function of a script that ends with `run` returns, done in a process of its own.
+
+    Arguments and result travel as JSON. What the child prints goes to stderr.
+    """
+    script = task.__code__.co_filename
+    command = [sys.executable, script, "--child", json.dumps([task.__name__, arguments])]
+    environment = thread_environment(threads)
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def run(main: Callable[[], None], *tasks: Callable) -> None:
+    """Run a script: its `main`, or in a child, the one of its tasks that ask_child names."""
+    if sys.argv[1:2] != ["--child"]:
+        main()
+        return
+    answer, sys.stdout = sys.stdout, sys.stderr
+    name, arguments = json.loads(sys.argv[2])
+    task = next(task for task in tasks if task.__name__ == name)
+    json.dump(task(*arguments), answer)
 
 
 def write_rows(path: Path, rows: Iterable[dict]) -> None:
@@ -105,25 +111,13 @@ def stopwatch() -> Any:
     from src.runs.history import Recorder
 
     class Stopwatch(Recorder):
-        seconds: list[float] | None = None
-
-        def measure(self, network: Any) -> None:  # the first time, no epoch has been trained
-            passed = time.perf_counter() - self.clock
-            self.seconds = [] if self.seconds is None else [*self.seconds, passed]
+        def measure(self, network: Any) -> None:
+            """Called before the first epoch, too, of which no time is kept."""
+            now = time.perf_counter()
+            self.seconds = [*self.seconds, now - self.clock] if hasattr(self, "seconds") else []
             self.network, self.clock = network, time.perf_counter()
 
         def enough(self) -> bool:
             return False
 
     return Stopwatch()
-
-
-def processor() -> str:
-    """What the machine calls its processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        import platform
-
-        return platform.processor() or platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")

@@ -10,11 +10,8 @@ benchmarks/results/many_runs.csv. Tables and figures are not part of it.
 
 import argparse
 import contextlib
-import json
-import os
+import io
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from datetime import date
@@ -22,9 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import RESULTS, ROOT, write_rows
-
-sys.path.insert(0, str(ROOT))
+from common import RESULTS, ask_child, peak_megabytes, run, write_rows
 
 STUB = b"""
 def train(config, data, record):
@@ -36,7 +31,7 @@ def train(config, data, record):
 """
 
 
-def sweep_once(count: int, folder: Path) -> dict:
+def sweep_once(count: int, folder: str) -> dict:
     """In a process of its own: seconds and the most megabytes of a sweep of `count` runs."""
     from src.common import code
     from src.digits.data import Data
@@ -51,38 +46,31 @@ def sweep_once(count: int, folder: Path) -> dict:
     configs = [Config(hidden=(16,), epochs=1, seed=seed) for seed in range(count)]
     wanted = [sweep.Wanted("", str(n), config, False) for n, config in enumerate(configs)]
     start = time.perf_counter()
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        runs = list(sweep.sweep(wanted, few, folder, 2))
+    with contextlib.redirect_stdout(io.StringIO()):
+        runs = list(sweep.sweep(wanted, few, Path(folder), 2))
     assert not [run for _, run in runs if isinstance(run, str)]
     seconds = time.perf_counter() - start
-    return {"s": seconds, "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000}
+    return {"s": seconds, "MB": peak_megabytes(resource.getrusage(resource.RUSAGE_SELF))}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("counts", nargs="*", type=int, default=[100, 1000, 10_000])
-    parser.add_argument("--once", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.once:
-        print(json.dumps(sweep_once(arguments.counts[0], Path(arguments.once))))
-        return
     rows = []
-    for count in arguments.counts:
+    for count in parser.parse_args().counts:
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, __file__, str(count), "--once", folder]
-            first, again = (json.loads(subprocess.check_output(command)) for _ in range(2))
-        rows.append(
-            {
-                "runs": count,
-                "ms a run": round(1000 * first["s"] / count, 1),
-                "ms a run, all finished": round(1000 * again["s"] / count, 1),
-                "MB": round(first["MB"]),
-                "date": date.today().isoformat(),
-            }
-        )
-        print(rows[-1], flush=True)
+            first, again = (ask_child(sweep_once, count, folder) for _ in range(2))
+        row = {
+            "runs": count,
+            "ms a run": round(1000 * first["s"] / count, 1),
+            "ms a run, all finished": round(1000 * again["s"] / count, 1),
+            "MB": round(first["MB"]),
+            "date": date.today().isoformat(),
+        }
+        print(row, flush=True)
+        rows.append(row)
     write_rows(RESULTS / "many_runs.csv", rows)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, sweep_once)

@@ -19,29 +19,25 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from training_speed import CONTESTANTS, OURS, TRAINING
-
 from common import RESULTS, ROOT, read_rows
 
-MEASURED, FIGURES = ROOT / "docs" / "measured", ROOT / "docs" / "figures"
+MEASURED = ROOT / "docs" / "measured"
 PAGES = ["README.md", "docs/*.md", "docs/measured/*.md", "benchmarks/README.md"]
-TABLES = {  # file in docs/measured: file in results
-    "recipes.csv": "recipes/summary.csv",
-    "ensemble.csv": "ensemble/ensemble.csv",
-    "ablation.csv": "ablation/summary.csv",
-    "techniques.csv": "techniques/summary.csv",
-    "hidden_layers.csv": "hidden_layers/summary.csv",
-    "hidden_layers.txt": "hidden_layers/summary.txt",
-}
-PICTURES = {  # file in docs/figures: file in results
-    "hidden_layers.png": "hidden_layers/comparison.png",
-    "techniques.png": "techniques/answer.png",
-    "initializers.png": "initializers/comparison.png",
-    "learning_rates.png": "learning_rates/comparison.png",
-    "pixels.png": "pixels/comparison.png",
-    "rate_and_batch.png": "rate_and_batch/answer.png",
-    "learning.png": "train/learning.png",
-    "learning.gif": "train/learning.gif",
+COPIES = {  # file in docs: file in results
+    "measured/recipes.csv": "recipes/summary.csv",
+    "measured/ensemble.csv": "ensemble/ensemble.csv",
+    "measured/ablation.csv": "ablation/summary.csv",
+    "measured/techniques.csv": "techniques/summary.csv",
+    "measured/hidden_layers.csv": "hidden_layers/summary.csv",
+    "measured/hidden_layers.txt": "hidden_layers/summary.txt",
+    "figures/hidden_layers.png": "hidden_layers/comparison.png",
+    "figures/techniques.png": "techniques/answer.png",
+    "figures/initializers.png": "initializers/comparison.png",
+    "figures/learning_rates.png": "learning_rates/comparison.png",
+    "figures/pixels.png": "pixels/comparison.png",
+    "figures/rate_and_batch.png": "rate_and_batch/answer.png",
+    "figures/learning.png": "train/learning.png",
+    "figures/learning.gif": "train/learning.gif",
 }
 RECIPES = {
     "plain": "784-128-64-10, plain SGD, constant learning rate",
@@ -73,23 +69,18 @@ def all_rows(path: Path, *header: str) -> str:
 
 def recipes() -> str:
     """Each recipe on the test set."""
-    table = [
-        [
-            f"`{row['configuration']}`: {RECIPES[row['configuration']]}",
-            f"{int(row['parameters']):,}",
-            share(row, "test_accuracy"),
-            behind(row, "the best"),
-            seconds(row),
-        ]
-        for row in read_rows(MEASURED / "recipes.csv")
-    ]
+    table = []
+    for row in read_rows(MEASURED / "recipes.csv"):
+        what = f"`{row['configuration']}`: {RECIPES[row['configuration']]}"
+        cells = [share(row, "test_accuracy"), behind(row), seconds(row)]
+        table.append([what, f"{int(row['parameters']):,}", *cells])
     return markdown(["recipe", "parameters", "test accuracy", "points", "training"], table)
 
 
-def behind(row: dict, best: str) -> str:
+def behind(row: dict) -> str:
     """How far a configuration lies behind the best, and whether that is within the noise."""
     loss, noise = float(row["behind_best"]), row["noise"]
-    text = f"{100 * loss:.2f} behind" if loss else best
+    text = f"{100 * loss:.2f} behind" if loss else "the best"
     return text + (", within noise" if noise and loss <= float(noise) else "")
 
 
@@ -104,8 +95,8 @@ def techniques() -> str:
         gain = "" if kept is None else f"{100 * (accuracy - kept):+.2f}"
         if kept is None or row["configuration"].startswith("+"):
             kept = accuracy
-        cells = [share(row, "last_validation_accuracy"), gain, behind(row, "the best")]
-        table.append([row["configuration"], *cells, seconds(row)])
+        cells = [share(row, "last_validation_accuracy"), gain, behind(row), seconds(row)]
+        table.append([row["configuration"], *cells])
     header = ["technique", "validation accuracy", "gain, points", "distance from the best"]
     return markdown([*header, "training"], table)
 
@@ -114,8 +105,8 @@ def ablation() -> str:
     """What the recipe best loses without each of its techniques."""
     table = []
     for row in read_rows(MEASURED / "ablation.csv"):
-        accuracy = share(row, "last_validation_accuracy")
-        table.append([row["configuration"], accuracy, behind(row, "the best")])
+        cells = [share(row, "last_validation_accuracy"), behind(row)]
+        table.append([row["configuration"], *cells])
     return markdown(["left out of `best`", "validation accuracy", "points"], table)
 
 
@@ -130,40 +121,26 @@ def environment() -> str:
     return "Measured on: " + ", ".join(f"{row['what']} {row['value']}" for row in rows) + "."
 
 
-def speed(threads: str) -> str:
-    """Seconds of an epoch and the ratio to ours: a column for each batch size."""
-    rows = read_rows(RESULTS / "training_speed.csv")
-    rows = [row for row in rows if (row["threads"] == "1") == (threads == "1")]
-    if not rows:
+def speed(one_thread: bool) -> str:
+    """Seconds of an epoch, and how many times ours in the same training, for each batch size."""
+    groups: dict[str, list[dict]] = {}
+    for row in read_rows(RESULTS / "training_speed.csv"):
+        if (row["threads"] == "1") == one_thread:
+            training, name = row["training"], row["contestant"]
+            what = name if name.endswith(training) else f"{name}: {training}"
+            groups.setdefault(what, []).append(row)
+    if not groups:
         return "Not measured: the machine has one core."
-    sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
-    found = {(row["training"], row["contestant"], row["batch_size"]): row for row in rows}
     table = []
-    for training, name in dict.fromkeys((row["training"], row["contestant"]) for row in rows):
-        mine = [found[training, name, size] for size in sizes]
-        cells = [
-            f"{float(r['median_seconds']):.2f} s ({float(r['it_over_ours']):.2f} ×)" for r in mine
-        ]
-        accuracy = mine[0]["test_accuracy"]
-        what = f"{name}: {training}" if training in TRAINING else name
+    for what, rows in groups.items():
+        times = [(float(row["median_seconds"]), float(row["it_over_ours"])) for row in rows]
+        accuracy = rows[0]["test_accuracy"]
+        cells = [f"{seconds:.2f} s ({ratio:.2f} ×)" for seconds, ratio in times]
         table.append([what, *cells, f"{float(accuracy):.1%}" if accuracy else ""])
+    sizes = [row["batch_size"] for row in rows]
     header = ["one epoch", *(f"batch size {size}" for size in sizes), f"accuracy ({sizes[0]})"]
-    with_threads = f"With {rows[0]['threads']} threads:\n\n" if threads != "1" else ""
-    return with_threads + markdown(header, table)
-
-
-def speed_ratios() -> str:
-    """One thread: everyone's time over ours, in the same training."""
-    rows = [r for r in read_rows(RESULTS / "training_speed.csv") if r["threads"] == "1"]
-    found = {(r["training"], r["contestant"], r["batch_size"]): r["it_over_ours"] for r in rows}
-    sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
-    table = [
-        [f"{name}: {kind}", *(f"{float(found[kind, name, size]):.2f}" for size in sizes)]
-        for kind in TRAINING
-        for name in CONTESTANTS
-        if name != OURS and (kind, name, sizes[0]) in found
-    ]
-    return markdown(["time, ours = 1", *(f"batch size {size}" for size in sizes)], table)
+    heading = "" if one_thread else f"With {rows[0]['threads']} threads:\n\n"
+    return heading + markdown(header, table)
 
 
 def startup() -> str:
@@ -182,11 +159,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "hidden-layers": hidden_layers,
     "kaggle": partial(all_rows, MEASURED / "ensemble.csv", "on 4,200 held-out images", "accuracy"),
     "sweep": partial(all_rows, RESULTS / "sweep.csv", "what", "measured"),
-    "many-runs": partial(all_rows, RESULTS / "many_runs.csv"),
     "environment": environment,
-    "speed-one-thread": partial(speed, "1"),
-    "speed-all-cores": partial(speed, "all"),
-    "speed-ratios": speed_ratios,
+    "speed-one-thread": partial(speed, True),
+    "speed-all-cores": partial(speed, False),
     "startup": startup,
 }
 
@@ -207,17 +182,14 @@ def fill(text: str, page: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("results", nargs="?", type=Path, default=ROOT / "results")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    for folder, files in ((MEASURED, TABLES), (FIGURES, PICTURES)):
-        for name, source in files.items():
-            if not arguments.check and (arguments.results / source).is_file():
-                shutil.copy(arguments.results / source, folder / name)
-                print(f"{folder / name}")
+    for name, source in COPIES.items():
+        if not arguments.check and (arguments.results / source).is_file():
+            print(shutil.copy(arguments.results / source, ROOT / "docs" / name))
     stale = []
     for page in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
         text = page.read_text(encoding="utf-8")

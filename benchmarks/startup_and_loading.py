@@ -9,13 +9,12 @@ startup_and_loading.csv to benchmarks/results/.
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from common import EMBEDDED, RESULTS, ask_child, run_child, stopwatch, write_rows
+from common import EMBEDDED, RESULTS, ask_child, run, run_child, stopwatch, write_rows
 
 # train.py as it is, stopped after its first training step
 UNTIL_FIRST_STEP = """
@@ -32,14 +31,7 @@ os._exit(1)
 """
 
 
-def child(task: str, path: str, repeats: int = 1) -> dict:
-    """One of the tasks that need NumPy, done in a process of its own."""
-    return {"write_csv": write_csv, "read_csv": time_readers, "bare": bare_epochs}[task](
-        path, repeats
-    )
-
-
-def write_csv(path: str, repeats: int) -> dict:
+def write_csv(path: str) -> None:
     """The first 42,000 embedded digits as Kaggle would write them."""
     import numpy as np
 
@@ -48,10 +40,7 @@ def write_csv(path: str, repeats: int) -> dict:
     data = load_data(EMBEDDED)
     rows = np.column_stack([data.labels, data.images.reshape(-1, 784)])[:42_000]
     header = ",".join(["label", *(f"pixel{number}" for number in range(784))])
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(header + "\n")
-        file.writelines(",".join(map(str, row)) + "\n" for row in rows.tolist())
-    return {}
+    np.savetxt(path, rows, "%d", ",", header=header, comments="", encoding="utf-8")
 
 
 def time_readers(path: str, repeats: int) -> dict:
@@ -72,27 +61,23 @@ def time_readers(path: str, repeats: int) -> dict:
     return seconds
 
 
-def bare_epochs(path: str, repeats: int) -> dict:
+def bare_epochs(epochs: int) -> float:
     """Seconds of the training loop alone of what train.py does: no evaluation, nothing saved."""
     import train
     from src.digits.data import EMBEDDED, load_data
     from src.runs.config import Config
 
     clock = stopwatch()
-    train.train(Config().with_(epochs=repeats), load_data(EMBEDDED), clock)
-    return {"seconds": sum(clock.seconds)}
+    train.train(Config().with_(epochs=epochs), load_data(EMBEDDED), clock)
+    return sum(clock.seconds)
 
 
 def spread(what: str, values: list[float], unit: str = "s", digits: int = 3) -> dict:
     """A row of the CSV: median, lowest and highest of the measured values."""
-    low, middle, high = (
-        round(value, digits) for value in (min(values), median(values), max(values))
-    )
-    print(
-        f"  {what:48s} {middle:8.{digits}f} {unit}   ({low:.{digits}f} to {high:.{digits}f})",
-        flush=True,
-    )
-    return {"what": what, "median": middle, "min": low, "max": high, "unit": unit}
+    found = {"median": median(values), "min": min(values), "max": max(values)}
+    row = {"what": what, **{name: round(value, digits) for name, value in found.items()}}
+    print(f"  {what:48s} {row['median']:9} {unit}   ({row['min']} to {row['max']})", flush=True)
+    return row | {"unit": unit}
 
 
 def measure_start(folder: str, repeats: int) -> Iterator[dict]:
@@ -111,7 +96,7 @@ def measure_start(folder: str, repeats: int) -> Iterator[dict]:
 
 def measure_csv(csv_path: str, repeats: int) -> Iterator[dict]:
     """Our reader, with all its checks, beside pandas as it comes."""
-    seconds = ask_child(__file__, task="read_csv", path=csv_path, repeats=repeats)
+    seconds = ask_child(time_readers, csv_path, repeats)
     for name in ("pd.read_csv", "ours"):
         yield spread(f"CSV of 42,000 rows: {name}", seconds[name])
     ratio = median(seconds["pd.read_csv"]) / median(seconds["ours"])
@@ -126,7 +111,7 @@ def measure_runs(folder: str, csv_path: str, repeats: int, epochs: int) -> Itera
         seconds, megabytes = run_child([*run, str(EMBEDDED)])
         whole.append(seconds)
         memory.append(megabytes)
-        bare.append(ask_child(__file__, task="bare", path="", repeats=epochs)["seconds"])
+        bare.append(ask_child(bare_epochs, epochs))
     yield spread(f"bare epochs, {epochs} of 54,000 images", bare, digits=2)
     yield spread(f"python train.py, {epochs} epochs", whole, digits=2)
     yield spread("python train.py / bare epochs", [median(whole) / median(bare)], "x", 2)
@@ -136,23 +121,18 @@ def measure_runs(folder: str, csv_path: str, repeats: int, epochs: int) -> Itera
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="a look, not a measurement")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.child:
-        print(json.dumps(child(**json.loads(arguments.child))))
-        return
     repeats, epochs = (1, 2) if arguments.quick else (arguments.repeats, arguments.epochs)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         csv_path = str(Path(folder) / "train.csv")
-        ask_child(__file__, task="write_csv", path=csv_path)
+        ask_child(write_csv, csv_path)
         rows += measure_start(folder, 2 * repeats + 1)
         rows += measure_csv(csv_path, repeats)
         rows += measure_runs(folder, csv_path, repeats, epochs)
@@ -160,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, write_csv, time_readers, bare_epochs)

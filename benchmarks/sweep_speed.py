@@ -8,7 +8,6 @@ the images among them, is divided between them.
 """
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from common import RESULTS, ROOT, write_rows
+from common import RESULTS, ROOT, cores, write_rows
 
 
 def worker_megabytes(parent: int) -> list[float]:
@@ -25,8 +24,7 @@ def worker_megabytes(parent: int) -> list[float]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            ours = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent
-            if ours:
+            if int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent:
                 text = (folder / "smaps_rollup").read_text()
                 found.append(int(re.search(r"Pss:\s+(\d+)", text)[1]) * 1024 / 1e6)
         except (OSError, IndexError, ValueError):
@@ -56,27 +54,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     epochs = 1 if parser.parse_args().quick else 5
-    cores = os.cpu_count() or 1
+    jobs = cores()
     one, _ = sweep(1, epochs, 3)
-    several, megabytes = sweep(cores, epochs, 3)
-    rows = [
-        {"what": f"8 configurations, 3 seeds, {epochs} epochs, 1 job", "value": f"{one:.1f} s"},
-        {
-            "what": f"8 configurations, 3 seeds, {epochs} epochs, {cores} jobs",
-            "value": f"{several:.1f} s",
-        },
-        {"what": f"1 job / {cores} jobs", "value": f"{one / several:.2f} ×"},
-        {"what": "memory of a worker, at most", "value": f"{megabytes:.0f} MB"},
-    ]
+    several, megabytes = sweep(jobs, epochs, 3)
+    found = {
+        f"8 configurations, 3 seeds, {epochs} epochs, 1 job": f"{one:.1f} s",
+        f"8 configurations, 3 seeds, {epochs} epochs, {jobs} jobs": f"{several:.1f} s",
+        f"1 job / {jobs} jobs": f"{one / several:.2f} ×",
+        "memory of a worker, at most": f"{megabytes:.0f} MB",
+    }
     if epochs == 5:
-        full, _ = sweep(cores, 20, 3)
-        what = f"python experiments.py: 8 configurations, 3 seeds, 20 epochs, {cores} jobs"
-        rows.append({"what": what, "value": f"{full:.0f} s"})
-    rows.append({"what": "date", "value": date.today().isoformat()})
-    for row in rows:
-        print(f"{row['what']}: {row['value']}")
+        full, _ = sweep(jobs, 20, 3)
+        what = f"python experiments.py: 8 configurations, 3 seeds, 20 epochs, {jobs} jobs"
+        found[what] = f"{full:.0f} s"
+    found["date"] = date.today().isoformat()
+    for what, value in found.items():
+        print(f"{what}: {value}")
     if epochs == 5:
-        write_rows(RESULTS / "sweep.csv", rows)
+        write_rows(RESULTS / "sweep.csv", [{"what": w, "value": v} for w, v in found.items()])
 
 
 if __name__ == "__main__":

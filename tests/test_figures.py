@@ -44,25 +44,21 @@ def make_run(config: Config, history: list[dict], **metrics) -> Run:
     return Run(config, network, history, [], known | metrics, np.empty(0, bool))
 
 
-def make_results(
-    folder: Path, accuracies: dict[str, list[float]], configs: dict | None = None, **failed: str
-) -> Results:
+def make_results(folder: Path, accuracies: dict, changes: dict | None = None, **failed) -> Results:
     """Results of these accuracies: label -> one for each seed. The n-th takes n seconds."""
-    if configs is None:
-        places = range(1, len(accuracies) + 1)
-        configs = {
-            label: [Config(hidden=(place,), seed=seed) for seed in range(max(2, len(values)))]
-            for place, (label, values) in zip(places, accuracies.items())
-        }
+    configs = {}
+    for place, (label, values) in enumerate(accuracies.items(), start=1):
+        given = (changes or {}).get(label, {"hidden": (place,)})
+        configs[label] = [Config(**given, seed=seed) for seed in range(max(2, len(values)))]
     results = Results(configs, {"question": "Which?"}, folder)
     for place, (label, values) in enumerate(accuracies.items(), start=1):
         costs = {"seconds": place, "parameters": 1000 * place}
         for config, value in zip(configs[label], values):
             history = make_history(3, value, config.seed)
             run = make_run(config, history, last_validation_accuracy=value, **costs)
-            results.add(label, config.seed, run)
+            results.add(label, run)
         if label in failed:
-            results.add(label, len(values), failed[label])
+            results.add(label, failed[label])
     results.judge()
     return results
 
@@ -78,17 +74,13 @@ def legend_of(figure: Figure) -> list[str]:
 
 @pytest.fixture
 def figures(monkeypatch):
-    """The figures as they are saved: whole PNGs of a size that fits a page, which name no NaN."""
+    """The figures as they are saved, none of which may name a NaN."""
     saved: list[Figure] = []
     save = Figure.savefig
 
     def watched(figure, path, **options):
         saved.append(figure)
         save(figure, path, **options)
-        if options.get("format") == "png":
-            with Image.open(path) as image:
-                image.load()
-                assert 400 <= image.width <= 1500
         assert "nan" not in all_texts(figure).lower()
 
     monkeypatch.setattr(Figure, "savefig", watched)
@@ -160,17 +152,10 @@ draw(Path(), {r"$\foo$": [0.9], "$": [0.8], "\u4e00/\n": [0.7]})
 assert (os.environ["MPLBACKEND"], dict(matplotlib.rcParams)) == before
 assert not [name for name in sys.modules if "pyplot" in name or "tkinter" in name]
 """
+HOSTS = [("module://not_there", ""), ("nonsense", ""), ("pdf", HOST)]
 
 
-@pytest.mark.parametrize(
-    ("backend", "host"),
-    [
-        ("module://not_there", ""),
-        ("nonsense", ""),
-        ("pdf", HOST),
-        ("pdf", f"{HOST}matplotlib.use('svg')"),
-    ],
-)
+@pytest.mark.parametrize(("backend", "host"), [*HOSTS, ("pdf", f"{HOST}matplotlib.use('svg')")])
 def test_ours_and_the_hosts_figures_do_not_touch_each_other(tmp_path, backend, host):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.size: 40\nbackend: TkAgg\n")
     environment = {**os.environ, "MPLBACKEND": backend, "PYTHONPATH": str(ROOT)}
@@ -294,15 +279,10 @@ def test_of_many_configurations_the_best_are_named(tmp_path, figures, monkeypatc
 
 
 def test_a_grid_says_what_each_cell_reached_and_frames_the_best(tmp_path, figures):
-    cells = {"0.1 32": [0.95, 0.951], "0.1 64": [0.98, 0.982], "1 32": [0.1], "1 64": []}
-    values = [label.split() for label in cells]
-    configs = {
-        f"{rate} {batch}": [
-            Config(learning_rate=float(rate), batch_size=int(batch), seed=seed) for seed in (0, 1)
-        ]
-        for rate, batch in values
-    }
-    draw_experiment(make_results(tmp_path, cells, configs, **{"1 64": "diverged"}))
+    cells = {"a": [0.95, 0.951], "b": [0.98, 0.982], "c": [0.1], "d": []}
+    places = [(0.1, 32), (0.1, 64), (1.0, 32), (1.0, 64)]
+    changes = {c: {"learning_rate": rate, "batch_size": n} for c, (rate, n) in zip(cells, places)}
+    draw_experiment(make_results(tmp_path, cells, changes, d="diverged"))
     axes = figures[-1].axes[0]
     found = {text.get_position(): text.get_text() for text in axes.texts}
     expected = {(0, 0): "4.95%\n± 0.07", (0, 1): "1.90%\n± 0.14", (1, 0): "90.00%"}

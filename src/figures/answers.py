@@ -12,11 +12,9 @@ from src.figures import style
 from src.figures.curves import percent_wrong
 
 
-def wrong_answers(results: Any) -> tuple[dict[str, np.ndarray], str]:
-    """Wrong answers of each configuration's runs, in percent, and on which images."""
-    wrong = {label: percent_wrong([*seeds.values()]) for label, seeds in results.values.items()}
-    kind = "validation" if "validation" in results.measure else "test"
-    return wrong, f"wrong answers on {kind} images"
+def wrong_answers(results: Any) -> dict[str, np.ndarray]:
+    """Wrong answers of each configuration's runs, in percent."""
+    return {label: percent_wrong([*seeds.values()]) for label, seeds in results.values.items()}
 
 
 def cheapest(results: Any, labels: list[str], cost: str) -> list[float]:
@@ -30,7 +28,7 @@ def plot_ranking(path: Path, results: Any, shown: list[str]) -> None:
 
     What was tried "with" the last row above and not kept is hollow.
     """
-    (wrong, what), failed, verdict = wrong_answers(results), results.reasons(), results.verdict
+    wrong, failed, verdict = wrong_answers(results), results.reasons(), results.verdict
     others = [values.mean() for label, values in wrong.items() if label not in shown]
     names = [style.wrapped(label) for label in shown]
     names += [f"{len(others):,} more, their means"] * bool(others)
@@ -59,7 +57,8 @@ def plot_ranking(path: Path, results: Any, shown: list[str]) -> None:
             axes.text(1.02, row, f"{values.mean():.2f}%{part}", **beside)
         axes.plot(others, [len(shown)] * len(others), "|", ms=9, color="black", alpha=0.3)
         style.log_axis(axes.xaxis, "%", 1.25)
-        axes.set(xlabel=f"{what} (log scale)", ylim=(len(names) - 0.5, -0.5))
+        what = f"wrong answers on {results.kind} images (log scale)"
+        axes.set(xlabel=what, ylim=(len(names) - 0.5, -0.5))
         axes.set_yticks(range(len(names)), names)
         axes.grid(False, axis="y")
         for panel, (cost, each) in zip(panels, costs.items()):
@@ -77,12 +76,13 @@ def plot_grid(path: Path, results: Any) -> None:
     The best cell, and all within the noise of it, are framed; with five times the best one's wrong
     answers a cell is as dark as it gets. Why a run failed, the comparison says.
     """
-    (wrong, what), verdict, varied = wrong_answers(results), results.verdict, results.varied
+    wrong, verdict, varied = wrong_answers(results), results.verdict, results.varied
     (ys, rows), (xs, columns) = (pd.factorize(varied[name]) for name in varied)
     means, best = np.full((len(rows), len(columns)), np.nan), wrong[verdict.best].mean()
     size = min(7.0, 1.1 * len(columns)) + 2.2, min(6.0, 0.62 * len(rows)) + 1.6
-    title, foot = results.entry["question"], f"{what}; framed: the best, and all within its noise"
-    with style.drawing(path, size, title, foot, (1.05, 0.95, 1, 0.65)) as figure:
+    foot = f"wrong answers on {results.kind} images; framed: the best, and all within its noise"
+    title, margins = results.entry["question"], (1.05, 0.95, 1, 0.65)
+    with style.drawing(path, size, title, foot, margins) as figure:
         axes = figure.subplots()
         for label, y, x in zip(varied.index, ys, xs):
             text = "failed" if label in results.reasons() else ""

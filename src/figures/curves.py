@@ -14,19 +14,17 @@ BAND = "line: mean of the seeds; band: from the lowest to the highest"
 TITLES = {"accuracy": "wrong answers", "loss": "loss"}
 
 
-def percent_wrong(accuracy: Any) -> np.ndarray:
+def percent_wrong(accuracies: Any) -> np.ndarray:
     """Wrong answers in percent; 0 becomes 0.004, so that a log scale has a place for it."""
-    return np.maximum(100 * (1 - np.asarray(accuracy, dtype=float)), 4e-3)
+    return np.maximum(100 * (1 - np.array(accuracies, dtype=float)), 4e-3)
 
 
-def over_seeds(histories: list[History], name: str) -> tuple[list[int], np.ndarray]:
-    """The epochs (E,) that all seeds have reached, and a column (seeds, E) of their histories.
-
-    Of accuracies, the wrong answers in percent.
-    """
-    epochs = [row["epoch"] for row in min(histories, key=len)]
-    values = np.array([[row[name] for row in history[: len(epochs)]] for history in histories])
-    return epochs, percent_wrong(values) if name.endswith("accuracy") else values
+def over_seeds(histories: list[History], name: str) -> np.ndarray:
+    """A column of each seed's history (seeds, E); of accuracies, the wrong answers in percent."""
+    values = []
+    for history in histories:
+        values.append([row[name] for row in history])
+    return percent_wrong(values) if name.endswith("accuracy") else np.array(values)
 
 
 def draw_curve(
@@ -36,7 +34,7 @@ def draw_curve(
 
     The label of wrong answers begins with how many there are in the end.
     """
-    epochs, values = over_seeds(histories, name)
+    epochs, values = over_seeds(histories, "epoch")[0], over_seeds(histories, name)
     mean = values.mean(axis=0)
     text = f"{mean[-1]:.2f}%  {label}" if name.endswith("accuracy") else label
     dots: dict = {"marker": "o", "ms": 4, "clip_on": False} if len(epochs) < 4 else {}
@@ -101,7 +99,7 @@ def plot_comparison(path: Path, results: Any, shown: list[str]) -> None:
                 text = style.wrapped(label, 20)
                 draw_curve(axes, histories[label], name, looks[label], text)
             others = [over_seeds(histories[label], name) for label in runs if label not in shown]
-            lines = [np.column_stack([epochs, values.mean(axis=0)]) for epochs, values in others]
+            lines = [[*enumerate(values.mean(axis=0), start=1)] for values in others]
             more = f"{len(lines):,} more" if lines else ""
             axes.add_collection(LineCollection(lines, color="#CCCCCC", lw=0.5, label=more))
             finish(axes, quantity, f"{TITLES[quantity]}, {images[part]}")

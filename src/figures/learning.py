@@ -59,32 +59,30 @@ def draw_units(axes: Axes, network: NeuralNetwork, units: np.ndarray, columns: i
     style.draw_tiles(axes, tiles, columns, cmap=ORANGE_BLUE, vmin=-1, vmax=1)
 
 
-def draw_epoch(upper: Axes, lower: Axes, film: Film, epoch: int) -> None:
-    """The most important units of the last epoch, so that each can be followed; twelve answers.
-
-    A wrong answer is bold, after the true digit.
+def draw_epochs(axes: dict[str, Axes], film: Film, epochs: list[int]) -> None:
+    """The most important units of the last epoch, so that each can be followed; twelve answers, a
+    wrong one bold and after the true digit; a dot at each of the epochs in the history.
     """
-    network, units = film.networks[epoch], most_important(film.run.network, 9)
-    draw_units(upper, network, units, 3)
-    upper.set_title(f"epoch {epoch}" if epoch else "before training")
-    pairs = zip(film.labels, network.predict(scale(film.images)))
-    captions = [f"{y}" if y == label else f"{label}→{y}" for label, y in pairs]
-    style.draw_tiles(lower, film.images, 3, captions, cmap="gray_r", vmin=0, vmax=255)
-    for text in lower.texts:
-        text.set_fontweight("bold" if "→" in text.get_text() else "normal")
-
-
-def draw_progress(axes: Axes, film: Film, epochs: list[int]) -> None:
-    """Wrong answers over the whole history, with a dot at each of these epochs."""
-    part, images = next(iter(images_of(film.run).items()))
-    look, last = {"color": style.GREY, "lw": 1}, len(film.run.history) - 1
-    wrong = draw_curve(axes, [film.run.history], f"{part}_accuracy", look)
-    axes.plot(epochs, wrong[epochs], "o", color="black", ms=5, clip_on=False, zorder=3)
+    units = most_important(film.run.network, 9)
     for epoch in epochs:
-        side, shift = ("right", -4) if epoch == last else ("left", 5)
+        network, lower = film.networks[epoch], axes[f"answers {epoch}"]
+        draw_units(axes[f"units {epoch}"], network, units, 3)
+        axes[f"units {epoch}"].set_title(f"epoch {epoch}" if epoch else "before training")
+        pairs = zip(film.labels, network.predict(scale(film.images)))
+        captions = [f"{y}" if y == label else f"{label}→{y}" for label, y in pairs]
+        style.draw_tiles(lower, film.images, 3, captions, cmap="gray_r", vmin=0, vmax=255)
+        for text in lower.texts:
+            text.set_fontweight("bold" if "→" in text.get_text() else "normal")
+    progress, history = axes["progress"], film.run.history
+    part, images = next(iter(images_of(film.run).items()))
+    look = {"color": style.GREY, "lw": 1}
+    wrong = draw_curve(progress, [history], f"{part}_accuracy", look)
+    progress.plot(epochs, wrong[epochs], "o", color="black", ms=5, clip_on=False, zorder=3)
+    for epoch in epochs:
+        side, shift = ("left", 5) if epoch < len(history) - 1 else ("right", -4)
         note: dict = {"ha": side, "size": 8, "textcoords": "offset points"}
-        axes.annotate(f"{wrong[epoch]:.1f}%", (epoch, wrong[epoch]), (shift, 5), **note)
-    finish(axes, "accuracy", f"wrong answers, {images}")
+        progress.annotate(f"{wrong[epoch]:.1f}%", (epoch, wrong[epoch]), (shift, 5), **note)
+    finish(progress, "accuracy", f"wrong answers, {images}")
 
 
 def plot_learning(path: Path, film: Film) -> None:
@@ -98,11 +96,9 @@ def plot_learning(path: Path, film: Film) -> None:
     with style.drawing(path, (9, 5.5), title, foot, (0.75, 0.7, 0.25, 0.55)) as figure:
         spaces = {"height_ratios": [5, 7, 3], "hspace": 0.25}
         axes = figure.subplot_mosaic(places, gridspec_kw=spaces)
-        for epoch in epochs:
-            draw_epoch(axes[f"units {epoch}"], axes[f"answers {epoch}"], film, epoch)
+        draw_epochs(axes, film, epochs)
         axes["units 0"].set_ylabel("first-layer units")
         axes["answers 0"].set_ylabel("answers that change\nafter epoch 1")
-        draw_progress(axes["progress"], film, epochs)
 
 
 def animate_learning(path: Path, film: Film) -> None:
@@ -114,7 +110,7 @@ def animate_learning(path: Path, film: Film) -> None:
             for epoch in [*film.networks, *[last] * 5]:
                 figure.clear()
                 figure.subplots_adjust(0.01, 0.17, 0.98, 0.9, wspace=0.15)
-                upper, lower, right = figure.subplots(1, 3, width_ratios=[10, 7, 9])
-                draw_epoch(upper, lower, film, epoch)
-                draw_progress(right, film, [epoch])
+                places: list = [[f"units {epoch}", f"answers {epoch}", "progress"]]
+                axes = figure.subplot_mosaic(places, width_ratios=[10, 7, 9])
+                draw_epochs(axes, film, [epoch])
                 writer.grab_frame()
