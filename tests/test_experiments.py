@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 import experiments
+from src.common.errors import InputError
 from src.digits.data import Data
 from src.reading.saved import load_network
 from tests.conftest import ROOT
@@ -164,6 +166,9 @@ def test_each_answer_has_its_figure_and_runs_are_shared(small_npz: Path, tmp_pat
     assert "2 runs, 0 of them finished before" in fresh.stdout
 
 
+ONE = {"question": "?", "configurations": {"a": {}}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -171,46 +176,39 @@ def test_each_answer_has_its_figure_and_runs_are_shared(small_npz: Path, tmp_pat
         (["--seeds", "0"], "--seeds: 0: give a whole number from 1 to 1,000"),
         (["--jobs", "x"], "--jobs: x: give a whole number"),
         (["--epochs", "0"], "--epochs: 0: give a whole number"),
-        (["wild", "--name", "Runs"], "folder of the sweeps' runs"),
-        (["wild", "grid", "--name", "x"], "--name is for one experiment"),
+        (["one", "--name", "Runs"], "folder of the sweeps' runs"),
+        (["one", "tested", "--name", "x"], "--name is for one experiment"),
         (["--compare", "x", "y"], "no run is saved there"),
-        (["wild", "--compare", "x", "y"], "leave out wild"),
+        (["one", "--compare", "x", "y"], "leave out one"),
+        (["tested"], r"mine\.npz has no test set"),
+        (["one"], "another sweep is writing there"),
     ],
 )
-def test_wrong_arguments_end_in_one_line(
-    arguments: list[str], message: str, small_npz: Path, tmp_path: Path
-) -> None:
-    finished = run(tmp_path / "results", small_npz, *arguments)
-    assert finished.returncode == 2
-    assert message in finished.stderr
-    assert finished.stderr.startswith("error: ") and finished.stderr.count("\n") == 1
-
-
-def test_a_test_set_that_is_not_there_is_missed_before_the_training(
-    digits: Data, tmp_path: Path
+def test_what_cannot_be_done_is_refused_before_anything_is_trained(
+    arguments: list[str],
+    message: str,
+    digits: Data,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     np.savez(tmp_path / "mine.npz", x_train=digits.images[:300], y_train=digits.labels[:300])
-    finished = run(tmp_path / "results", tmp_path / "mine.npz", "tested", "--seeds", "1")
-    assert (finished.returncode, finished.stderr.count("\n")) == (2, 1)
-    assert "mine.npz has no test set" in finished.stderr
-    assert not (tmp_path / "results" / "runs").exists()
+    monkeypatch.setattr(
+        experiments, "EXPERIMENTS", {"one": ONE, "tested": ONE | {"score_test": True}}
+    )
+    where = ["--data", str(tmp_path / "mine.npz"), "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["experiments.py", *arguments, *where])
+    with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match=message):
+        experiments.main()
+    assert not (tmp_path / "runs").exists()
 
 
-def test_a_second_sweep_in_the_same_folder_is_refused(small_npz: Path, tmp_path: Path) -> None:
-    from filelock import FileLock
-
-    results = tmp_path / "results"
-    results.mkdir()
-    with FileLock(results / ".lock"):
-        refused = run(results, small_npz)
-    assert refused.returncode == 2
-    assert "another sweep is writing there" in refused.stderr
-    assert run(results, small_npz, "wild", "--seeds", "1").returncode == 1
-
-
-def test_list_names_the_questions(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "experiments.py"), "--list"]
-    listed = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+def test_list_names_the_questions_and_a_wrong_name_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "experiments.py")]
+    options: dict = {"capture_output": True, "text": True, "cwd": tmp_path, "timeout": 60}
+    listed = subprocess.run([*command, "--list"], **options)
     assert listed.returncode == 0
     assert all(name in listed.stdout for name in experiments.EXPERIMENTS)
+    wrong = subprocess.run([*command, "nothing"], **options)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert wrong.stderr.startswith("error: there is no experiment 'nothing'; ")
     assert not os.listdir(tmp_path)
