@@ -42,13 +42,13 @@ class Config:
     """
 
     hidden: tuple[int, ...] = field(
-        default=(128, 64), metadata={"what": "units of each hidden layer; 32 to 1,024 are typical"}
+        default=(128, 64), metadata={"what": "units of each layer, such as 256,128, or none"}
     )
     activation: str = choice("relu", ACTIVATIONS, "the function after each hidden layer")
     initializer: str = choice("he_uniform", INITIALIZERS, "how the first weights are drawn")
     epochs: int = number(20, 1, 100_000, "passes over the training images; 10 to 100 are typical")
     batch_size: int = number(32, 1, 1_000_000, "images in each step; 16 to 256 are typical")
-    learning_rate: float = number(0.1, 1e-9, 1000, "step length; 0.1, or 0.03 with momentum")
+    learning_rate: float = number(0.1, 1e-9, 1000, "step length; typical: 0.1, 0.03 with momentum")
     schedule: str = choice("constant", SCHEDULES, "how the learning rate falls")
     warmup_epochs: float = number(0.0, 0, 1000, "epochs in which the rate rises; 1 is typical")
     momentum: float = number(0.0, 0, 0.9999, "the share of the last step kept; 0.9 is typical")
@@ -122,13 +122,10 @@ def add_flags(parser: argparse.ArgumentParser, values: dict[str, object]) -> Non
     `values` are the defaults that the help text names.
     """
     for each in dataclasses.fields(Config):
-        style: dict = {"type": type(each.default), "metavar": each.name.split("_")[-1].upper()}
-        if each.name == "hidden":
-            style = {"type": typed_layers, "metavar": "256,128"}
-        elif isinstance(each.default, bool):
+        kind = typed_layers if each.name == "hidden" else type(each.default)
+        style: dict = {"type": kind, "choices": each.metadata.get("choices")}
+        if kind is bool:
             style = {"action": argparse.BooleanOptionalAction}
-        elif "choices" in each.metadata:
-            style = {"choices": each.metadata["choices"]}
         default = values.get(each.name, each.default)
         what = f"{each.metadata['what']} (default: {default})".replace("%", "%%")
         name = "--" + each.name.replace("_", "-")

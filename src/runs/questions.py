@@ -76,8 +76,7 @@ def configurations(
     found: Configs = {}
     same: dict[object, str] = {}  # label by config, and by what it is in a file name
     for label, changes in entry["configurations"].items():
-        text = label if isinstance(label, str) and label.isprintable() else ""
-        if not 0 < len(text.strip()) <= 60:
+        if label != str(label).strip()[:60] or not (label and label.isprintable()):
             raise InputError(f"{where}: the label {label!r} is not 1 to 60 printable characters")
         config = changed(start, changes, f"{where}, configuration {label!r}")
         config = config.with_(epochs=epochs or config.epochs)
