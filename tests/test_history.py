@@ -138,6 +138,9 @@ def test_a_run_whose_numbers_explode_stops_and_keeps_what_it_was(digits, batch_s
     assert all(math.isfinite(row["train_loss"]) for row in run.history)
     assert np.isfinite(run.network.parameters).all()
     assert run.metrics["stopped"].startswith(f"epoch {len(run.history)}: ")
+    run.network.biases[0][0] = -np.inf  # that unit is silent, and the loss finite
+    with pytest.raises(InputError, match="no longer finite"):
+        record.measure(run.network)
 
 
 def warned(loss: float, accuracy: float, *silent: float) -> list[str]:

@@ -137,7 +137,9 @@ def test_the_seed_decides_the_order_of_the_batches_and_not_the_split(digits, ste
     assert sorted(map(bytes, one)) == sorted(map(bytes, other))
 
 
-@pytest.mark.parametrize("change", [{"dropout": 0.5}, {"augmentation": "shift"}])
+@pytest.mark.parametrize(
+    "change", [{"dropout": 0.5}, {"label_smoothing": 0.1}, {"augmentation": "shift"}]
+)
 def test_what_is_changed_leaves_first_weights_batches_and_measurements_alone(digits, steps, change):
     """Dropout and augmentation draw from streams of their own."""
     _, plain = train(SMALL, digits)

@@ -88,7 +88,7 @@ def unstable(values: Values) -> list[str]:
     """Configurations of which one seed learns and another does not: their spread is no noise."""
     spreads = {n: np.std(list(y.values()), ddof=1) for n, y in values.items() if len(y) > 1}
     moving = [spread for spread in spreads.values() if spread > 0]  # stuck ones tell nothing
-    usual = np.median(moving) if len(moving) > 2 else np.inf
+    usual = np.median(moving) if moving else np.inf
     return [label for label, spread in spreads.items() if spread > UNSTABLE * usual]
 
 
