@@ -120,16 +120,23 @@ def about(results: Results) -> list[str]:
 
 def table_text(table: pd.DataFrame, measure: str) -> str:
     """The summary in lines of at most 80 characters; of many configurations the best 20."""
-    heads = {measure: "accuracy", f"{measure}_std": "+-", "behind_best": "behind", "noise": "noise"}
-    heads |= {"last_train_loss": "loss", "fastest_seconds": "seconds", "parameters": "parameters"}
-    forms = [" {:.2%}", " {:.2%}", " {:.2f}", " {:.2f}", " {:.4f}", " {:.1f}", " {:,}"]
+    columns = {
+        measure: ("accuracy", " {:.2%}"),
+        f"{measure}_std": ("+-", " {:.2%}"),
+        "behind_best": ("behind", " {:.2f}"),  # in points, as the noise is
+        "noise": ("noise", " {:.2f}"),
+        "last_train_loss": ("loss", " {:.4f}"),
+        "fastest_seconds": ("seconds", " {:.1f}"),
+        "parameters": ("parameters", " {:,}"),
+    }
     if len(table) > SHOWN and measure in table:
         table = table.sort_values(measure, ascending=False)
-    shown = table.head(SHOWN).reindex(columns=list(heads))
-    shown[["behind_best", "noise"]] *= 100  # in points
+    shown = table.head(SHOWN).reindex(columns=list(columns))
+    shown[["behind_best", "noise"]] *= 100
     shown.index = [n if len(n) < 25 else f"{n[:11]}..{n[-11:]}" for n in shown.index]
+    heads, forms = zip(*columns.values())
     formatters = [form.format for form in forms]
-    text = shown.to_string(header=[*heads.values()], formatters=formatters, na_rep="-")
+    text = shown.to_string(header=list(heads), formatters=formatters, na_rep="-")
     more = f"\nand {len(table) - SHOWN:,} more, see summary.csv"
     return text + more * (len(table) > SHOWN)
 
