@@ -82,19 +82,21 @@ class Config:
 
 def checked(each: dataclasses.Field, value: Any) -> Any:
     """The value of a field in Python's own types, which JSON takes. Raises InputError."""
-    rule, need = each.metadata, ""
+    rule = each.metadata
     kind: Any = type(each.default)
     if each.name == "hidden":
-        if not are_layers(value):
-            need = "give up to 100 whole numbers from 1 to 10,000, such as [128, 64], that make no "
-            need += f"more than {MAX_PARAMETERS:,} parameters"
+        fits = are_layers(value)
+        need = "give up to 100 whole numbers from 1 to 10,000, such as [128, 64], for no more than "
+        need += f"{MAX_PARAMETERS:,} parameters"
     elif "low" in rule:
-        if not is_number(value, rule["low"], rule["high"], whole=kind is int):
-            what = "whole number" if kind is int else "number"
-            need = f"give a {what} from {rule['low']:,} to {rule['high']:,}"
-    elif "choices" in rule and (type(value) is not kind or value not in rule["choices"]):
-        need = f"choose one of {', '.join(map(str, rule['choices']))}"
-    if need:
+        low, high, whole = rule["low"], rule["high"], kind is int
+        fits = is_number(value, low, high, whole)
+        need = f"give a {'whole ' * whole}number from {low:,} to {high:,}"
+    else:
+        choices = rule.get("choices", [value])
+        fits = type(value) is kind and value in choices
+        need = f"choose one of {', '.join(map(str, choices))}"
+    if not fits:
         raise InputError(f"{each.name} = {value!r}: {need}")
     return tuple(map(int, value)) if each.name == "hidden" else kind(value)
 
