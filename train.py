@@ -97,7 +97,7 @@ def parse_arguments() -> argparse.Namespace:
 
     raw = argparse.RawDescriptionHelpFormatter
     parser = ArgumentParser(description=__doc__, formatter_class=raw)
-    add = parser.add_argument
+    add, number = parser.add_argument, whole_number(0, 100_000)
     add("--data", help="a table of digits, such as Kaggle's train.csv")
     add("--recipe", choices=RECIPES, help="start from it instead of the values")
     add("--results", type=Path, default=ROOT / "results", help="(default: results)")
@@ -106,8 +106,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--film", action="store_true", help="also draw how the network learns")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
     add("--threads", type=whole_number(1, 64), default=1, help="for large networks; other rounding")
-    wait = whole_number(0, 100_000)
-    add("--patience", type=wait, default=0, help="stop after so many epochs without a better one")
+    add("--patience", type=number, default=0, help="stop after so many epochs without a better one")
     add("--continue", type=Path, dest="go_on", metavar="NPZ", help="go on training a network")
     add_flags(parser, VALUES)
     return parser.parse_args()

@@ -22,13 +22,11 @@ SMALL = Config(hidden=(16,), epochs=2, batch_size=32, seed=1)
 
 def test_the_history_begins_before_training_and_ends_with_the_network(digits):
     rows = []
-    run = run_of(SMALL, digits, Recorder(rows.append))
+    run = run_of(SMALL, digits, Recorder(rows.append, film=True))
     assert rows == run.history
     assert [row["epoch"] for row in run.history] == [0, 1, 2]
-    training_rows, validation_rows = split(600, 0.1, SMALL.split_seed)
-    training, validation = (
-        (digits.images[part], digits.labels[part]) for part in (training_rows, validation_rows)
-    )
+    parts = split(600, 0.1, SMALL.split_seed)
+    training, validation = ((digits.images[rows], digits.labels[rows]) for rows in parts)
     untrained = NeuralNetwork([784, 16, 10], seed=SMALL.seed)
     for row, network in ((run.history[0], untrained), (run.history[-1], run.network)):
         found = [*row.values()][1:5]
@@ -41,6 +39,9 @@ def test_the_history_begins_before_training_and_ends_with_the_network(digits):
     ]
     assert run.right.mean() == run.history[-1]["validation_accuracy"]
     assert run.right.shape == (60,)
+    assert list(run.snapshots) == [0, 1, 2]
+    np.testing.assert_array_equal(run.snapshots[2], run.network.parameters)
+    assert (run.snapshots[1] != run.snapshots[2]).any()
 
 
 def test_the_train_columns_are_measured_on_a_fixed_sample(digits, monkeypatch):
@@ -61,15 +62,11 @@ def test_preprocessing_applies_to_training_validation_and_test_images(digits, mo
     def invert(images):
         return 255 - images
 
-    inverted = Data(
-        "", invert(digits.images), digits.labels, invert(digits.test_images), digits.test_labels
-    )
-    with monkeypatch.context() as patch:
-        patch.setitem(PREPROCESSING, "none", invert)
-        record = Recorder()
-        run_of(SMALL, inverted, record)
-        metrics = record.finish(score_test=True).metrics
-    same = run_of(SMALL, digits)
+    images, test_images = invert(digits.images), invert(digits.test_images)
+    same, record = run_of(SMALL, digits), Recorder()
+    monkeypatch.setitem(PREPROCESSING, "none", invert)
+    run_of(SMALL, Data("", images, digits.labels, test_images, digits.test_labels), record)
+    metrics = record.finish(score_test=True).metrics
     np.testing.assert_array_equal(record.network.parameters, same.network.parameters)
     assert without_times(record.history) == without_times(same.history)
     expected = evaluate(same.network, digits.test_images, digits.test_labels)
@@ -130,13 +127,6 @@ def test_an_interrupted_run_ends_with_its_last_whole_epoch(digits, monkeypatch):
         run_of(SMALL, digits)
 
 
-def test_the_film_keeps_the_network_of_every_epoch(digits):
-    run = run_of(SMALL, digits, Recorder(film=True))
-    assert list(run.snapshots) == [0, 1, 2]
-    np.testing.assert_array_equal(run.snapshots[2], run.network.parameters)
-    assert (run.snapshots[1] != run.snapshots[2]).any()
-
-
 @pytest.mark.filterwarnings("error")  # NumPy's own complaints would not help anybody
 @pytest.mark.parametrize("batch_size", [32, 600])  # 600: in the very last step of an epoch
 def test_a_run_whose_numbers_explode_stops_and_keeps_what_it_was(digits, batch_size):
@@ -148,6 +138,9 @@ def test_a_run_whose_numbers_explode_stops_and_keeps_what_it_was(digits, batch_s
     assert all(math.isfinite(row["train_loss"]) for row in run.history)
     assert np.isfinite(run.network.parameters).all()
     assert run.metrics["stopped"].startswith(f"epoch {len(run.history)}: ")
+    run.network.biases[0][0] = -np.inf  # that unit is silent, and the loss finite
+    with pytest.raises(InputError, match="no longer finite"):
+        record.measure(run.network)
 
 
 def warned(loss: float, accuracy: float, *silent: float) -> list[str]:

@@ -42,13 +42,13 @@ class Config:
     """
 
     hidden: tuple[int, ...] = field(
-        default=(128, 64), metadata={"what": "units of each hidden layer; 32 to 1,024 are typical"}
+        default=(128, 64), metadata={"what": "units of each layer, such as 256,128, or none"}
     )
     activation: str = choice("relu", ACTIVATIONS, "the function after each hidden layer")
     initializer: str = choice("he_uniform", INITIALIZERS, "how the first weights are drawn")
     epochs: int = number(20, 1, 100_000, "passes over the training images; 10 to 100 are typical")
     batch_size: int = number(32, 1, 1_000_000, "images in each step; 16 to 256 are typical")
-    learning_rate: float = number(0.1, 1e-9, 1000, "step length; 0.1, or 0.03 with momentum")
+    learning_rate: float = number(0.1, 1e-9, 1000, "step length; typical: 0.1, 0.03 with momentum")
     schedule: str = choice("constant", SCHEDULES, "how the learning rate falls")
     warmup_epochs: float = number(0.0, 0, 1000, "epochs in which the rate rises; 1 is typical")
     momentum: float = number(0.0, 0, 0.9999, "the share of the last step kept; 0.9 is typical")
@@ -82,19 +82,21 @@ class Config:
 
 def checked(each: dataclasses.Field, value: Any) -> Any:
     """The value of a field in Python's own types, which JSON takes. Raises InputError."""
-    rule, need = each.metadata, ""
+    rule = each.metadata
     kind: Any = type(each.default)
     if each.name == "hidden":
-        if not are_layers(value):
-            need = "give up to 100 whole numbers from 1 to 10,000, such as [128, 64], that make no "
-            need += f"more than {MAX_PARAMETERS:,} parameters"
+        fits = are_layers(value)
+        need = "give up to 100 whole numbers from 1 to 10,000, such as [128, 64], for no more than "
+        need += f"{MAX_PARAMETERS:,} parameters"
     elif "low" in rule:
-        if not is_number(value, rule["low"], rule["high"], whole=kind is int):
-            what = "whole number" if kind is int else "number"
-            need = f"give a {what} from {rule['low']:,} to {rule['high']:,}"
-    elif "choices" in rule and (type(value) is not kind or value not in rule["choices"]):
-        need = f"choose one of {', '.join(map(str, rule['choices']))}"
-    if need:
+        low, high, whole = rule["low"], rule["high"], kind is int
+        fits = is_number(value, low, high, whole)
+        need = f"give a {'whole ' * whole}number from {low:,} to {high:,}"
+    else:
+        choices = rule.get("choices", [value])
+        fits = type(value) is kind and value in choices
+        need = f"choose one of {', '.join(map(str, choices))}"
+    if not fits:
         raise InputError(f"{each.name} = {value!r}: {need}")
     return tuple(map(int, value)) if each.name == "hidden" else kind(value)
 
@@ -122,13 +124,10 @@ def add_flags(parser: argparse.ArgumentParser, values: dict[str, object]) -> Non
     `values` are the defaults that the help text names.
     """
     for each in dataclasses.fields(Config):
-        style: dict = {"type": type(each.default), "metavar": each.name.split("_")[-1].upper()}
-        if each.name == "hidden":
-            style = {"type": typed_layers, "metavar": "256,128"}
-        elif isinstance(each.default, bool):
+        kind = typed_layers if each.name == "hidden" else type(each.default)
+        style: dict = {"type": kind, "choices": each.metadata.get("choices")}
+        if kind is bool:
             style = {"action": argparse.BooleanOptionalAction}
-        elif "choices" in each.metadata:
-            style = {"choices": each.metadata["choices"]}
         default = values.get(each.name, each.default)
         what = f"{each.metadata['what']} (default: {default})".replace("%", "%%")
         name = "--" + each.name.replace("_", "-")

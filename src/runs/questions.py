@@ -51,16 +51,15 @@ def checked_entry(name: str, table: dict[str, dict]) -> dict:
     """A row of the table, with what it leaves out. Raises InputError for what it should not say."""
     if name not in table:
         raise InputError(f"there is no experiment {name!r}; there are: {', '.join(table)}")
-    entry = table[name] if isinstance(table[name], dict) else {}
+    where, entry = f"experiment {name!r}", table[name] if isinstance(table[name], dict) else {}
     for key, value in entry.items():
         if key not in ENTRY:
-            raise InputError(f"experiment {name!r}: {key!r} is not one of {', '.join(ENTRY)}")
+            raise InputError(f"{where}: {key!r} is not one of {', '.join(ENTRY)}")
         kind = type(ENTRY[key])
         if type(value) is not kind:
-            need = f"{key} has to be a {kind.__name__}, not {value!r}"
-            raise InputError(f"experiment {name!r}: {need}")
+            raise InputError(f"{where}: {key} has to be a {kind.__name__}, not {value!r}")
     if not entry.get("question") or not entry.get("configurations"):
-        raise InputError(f"experiment {name!r}: needs a question, and configurations")
+        raise InputError(f"{where}: needs a question, and configurations")
     return ENTRY | entry
 
 
@@ -76,8 +75,7 @@ def configurations(
     found: Configs = {}
     same: dict[object, str] = {}  # label by config, and by what it is in a file name
     for label, changes in entry["configurations"].items():
-        text = label if isinstance(label, str) and label.isprintable() else ""
-        if not 0 < len(text.strip()) <= 60:
+        if label != str(label).strip()[:60] or not (label and label.isprintable()):
             raise InputError(f"{where}: the label {label!r} is not 1 to 60 printable characters")
         config = changed(start, changes, f"{where}, configuration {label!r}")
         config = config.with_(epochs=epochs or config.epochs)

@@ -3,7 +3,6 @@
 import shlex
 import textwrap
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -121,45 +120,43 @@ def about(results: Results) -> list[str]:
 
 def table_text(table: pd.DataFrame, measure: str) -> str:
     """The summary in lines of at most 80 characters; of many configurations the best 20."""
-    heads = {measure: "accuracy", f"{measure}_std": "+-", "behind_best": "behind", "noise": "noise"}
-    heads |= {"last_train_loss": "loss", "fastest_seconds": "seconds", "parameters": "parameters"}
-    forms = dict(zip(heads, ["{:.2%}", "{:.2%}", "{:.2f}", "{:.2f}", "{:.4f}", "{:.1f}", "{:,}"]))
+    columns = {
+        measure: ("accuracy", " {:.2%}"),
+        f"{measure}_std": ("+-", " {:.2%}"),
+        "behind_best": ("behind", " {:.2f}"),  # in points, as the noise is
+        "noise": ("noise", " {:.2f}"),
+        "last_train_loss": ("loss", " {:.4f}"),
+        "fastest_seconds": ("seconds", " {:.1f}"),
+        "parameters": ("parameters", " {:,}"),
+    }
     if len(table) > SHOWN and measure in table:
         table = table.sort_values(measure, ascending=False)
-    shown = table.head(SHOWN).rename(lambda n: n if len(n) < 25 else f"{n[:11]}..{n[-11:]}")
-    shown[["behind_best", "noise"]] *= 100  # in points
-    names = [name for name in heads if name in shown]
-    layout: dict = {"columns": names, "header": [heads[name] for name in names], "na_rep": "-"}
-    layout["formatters"] = [forms[name].format for name in names]
-    return shown.rename_axis(None).to_string(**layout)
-
-
-def few(words: Iterable[str]) -> list[str]:
-    """The first 20, and how many more there are."""
-    words = list(words)
-    more = [f"and {len(words) - SHOWN:,} more, see summary.csv"] * (len(words) > SHOWN)
-    return words[:SHOWN] + more
+    shown = table.head(SHOWN).reindex(columns=list(columns))
+    shown[["behind_best", "noise"]] *= 100
+    shown.index = [n if len(n) < 25 else f"{n[:11]}..{n[-11:]}" for n in shown.index]
+    heads, forms = zip(*columns.values())
+    formatters = [form.format for form in forms]
+    text = shown.to_string(header=list(heads), formatters=formatters, na_rep="-")
+    more = f"\nand {len(table) - SHOWN:,} more, see summary.csv"
+    return text + more * (len(table) > SHOWN)
 
 
 def verdict_lines(results: Results, table: pd.DataFrame) -> list[str]:
     """Which configurations are worse than the best by more than the noise, and what went wrong."""
-    lines = few(f"{label}: {why}" for label, why in results.reasons().items())
+    lines = [f"{label}: {why}" for label, why in results.reasons().items()][:SHOWN]
     if (verdict := results.verdict) is None:
         return lines
     kind, behind, noise = results.kind, table["behind_best"], table["noise"]
     mean = table.at[verdict.best, results.measure]
     lines.append(f"best: {verdict.best}, {mean:.2%} of the {kind} images")
+    unmeasured = behind.isna() & (table["runs"] > 0)
     groups = {
         "worse by more than the noise": table.index[behind > noise],
         "within the noise of it": table.index[behind <= noise],
         "no verdict, because their seeds differ too much": verdict.unstable,
-        f"not compared, because not measured on the {kind} images": table.index[
-            behind.isna() & (table["runs"] > 0)
-        ],
+        f"not compared, because not measured on the {kind} images": table.index[unmeasured],
     }
-    lines += [
-        f"{words}: {'; '.join(few(labels))}" for words, labels in groups.items() if len(labels)
-    ]
+    lines += [f"{words}: {'; '.join(labels)}" for words, labels in groups.items() if len(labels)]
     if noise.notna().any():
         images = f" and the choice of {kind} images" if verdict.covers_images else " alone"
         lines.append(f"{RULE}the seeds{images}.")
@@ -173,13 +170,15 @@ def write_tables(results: Results) -> None:
     results.judge()
     table = summary_table(results)
     wrapper = textwrap.TextWrapper(80, subsequent_indent="  ", break_on_hyphens=False)
-    lines = [*map(wrapper.fill, [results.entry["question"], *about(results)]), ""]
-    lines += [table_text(table, results.measure), *few(table.index)[SHOWN:], ""]
-    lines += map(wrapper.fill, verdict_lines(results, table) + results.notes)
+    wrapper.max_lines, wrapper.placeholder = 8, " ... (see summary.csv)"
+    above = [results.entry["question"], *about(results), ""]
+    below = ["", *verdict_lines(results, table), *results.notes, ""]
+    lines = [*map(wrapper.fill, above), table_text(table, results.measure)]
+    lines += map(wrapper.fill, below)
     for name, text in {
         "summary.csv": table.to_csv(),
         "curves.csv": curves_table(results).to_csv(index=False),
-        "summary.txt": "\n".join(lines) + "\n",
+        "summary.txt": "\n".join(lines),
     }.items():
         with replacing(results.folder / name) as path:
             path.write_text(text, encoding="utf-8", newline="")

@@ -1,26 +1,21 @@
 """Which differences between configurations are real, and which are noise?
 
 Configuration c reaches the accuracy y_cs with seed s: C configurations, S seeds. Two things blur
-how far c lies behind the best, b.
+how far c lies behind the best, b. docs/experiments.md derives what follows.
 
-The seeds. What neither the configuration nor the seed explains is noise:
+The seeds. What neither the configuration nor the seed explains is noise, of variance s^2, and the
+difference of two means has the variance 2 s^2 / S:
 
     y_cs = m_c + u_s + r_cs        s^2 = sum r_cs^2 / f        f = number of runs - C - S + 1
 
-and the difference of two means has the variance 2 s^2 / S.
-
-The images. All runs validate on the same N images, a sample of all digits. Let p_ci be the share of
-all possible seeds with which c reads image i. The mean of p_ci - p_bi over N images varies by V / N
-around that over all digits, V being the variance of p_ci - p_bi over the images. An image that is
-hard for both adds nothing, so V / N is far smaller than the variance of a single accuracy. Let d_is
-be 1 or -1 if, with seed s, c or b alone reads image i, and else 0. Then we estimate
+The images. All runs validate on the same N images, a sample of all digits, which adds V / N. Let
+d_is be 1 or -1 if, with seed s, c or b alone reads image i, and else 0. Then we estimate
 
     V = variance over i of (mean over s of d_is) - mean over i of (variance over s of d_is) / S
 
-where the last term takes off what the seeds add. It averages thousands of images, so we take V as
-known, while s^2 has only f degrees of freedom. Let q(C, f) be the 95% quantile of the studentised
-range of C numbers (Student, 1927; Tukey, 1949). Among *equal* configurations the largest mean lies
-further above the smallest than
+where the last term takes off what the seeds add. V averages thousands of images, so we take it as
+known. Let q(C, f) be the 95% quantile of the studentised range of C numbers (Student, 1927; Tukey,
+1949). Among *equal* configurations the largest mean lies further above the smallest than
 
     noise = sqrt(q(C, f)^2 s^2 / S + q(C, infinity)^2 V / (2 N))
 
@@ -49,9 +44,6 @@ class Verdict:
     noise: dict[str, float]  # the distance that is still noise; NaN where there is no verdict
     unstable: list[str]  # configurations whose seeds disagree too much to be compared
     covers_images: bool  # whether the noise is that of seeds and images, or of the seeds alone
-
-    def is_real(self, label: str) -> bool:
-        return self.behind[label] > self.noise[label]
 
 
 def compare(values: Values, right: Answers | None = None) -> Verdict | None:
@@ -96,7 +88,7 @@ def unstable(values: Values) -> list[str]:
     """Configurations of which one seed learns and another does not: their spread is no noise."""
     spreads = {n: np.std(list(y.values()), ddof=1) for n, y in values.items() if len(y) > 1}
     moving = [spread for spread in spreads.values() if spread > 0]  # stuck ones tell nothing
-    usual = np.median(moving) if len(moving) > 2 else np.inf
+    usual = np.median(moving) if moving else np.inf
     return [label for label, spread in spreads.items() if spread > UNSTABLE * usual]
 
 
