@@ -18,10 +18,8 @@ from tests.conftest import ROOT
 FOLDERS = [".", "docs", "docs/measured", "benchmarks", "data", "findings"]
 PAGES = [str(p.relative_to(ROOT)) for name in FOLDERS for p in sorted((ROOT / name).glob("*.md"))]
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
-FILES = {
-    path.name for name in ("src", "docs", "tests", "data") for path in (ROOT / name).rglob("*")
-}
-FILES |= {path.name for path in ROOT.iterdir()}
+PLACES = ("*", "src/**/*", "docs/*", "tests/*", "data/*")
+FILES = {path.name for place in PLACES for path in ROOT.glob(place)}
 SUFFIXES = {"csv", "json", "npz", "png", "py", "txt"}
 OURS = {path.name for path in ROOT.iterdir()} - {"results"}  # what runs write there may be missing
 
@@ -45,12 +43,10 @@ def quoted(page: str) -> list[str]:
 
 
 def links(page: str) -> list[tuple[str, Path, str]]:
-    """(text, file, anchor) of every link and picture that leads to this repository."""
-    found = re.findall(
-        r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s:#]*)(?:#([^()\s:]+))?\)", prose(page)
-    )
+    """(`name` or nothing, file, anchor) of every link and picture that leads to this repository."""
+    found = re.findall(r"(`[\w.]+`)?\]\(([^()\s:#]*)#?([^()\s:]*)\)", prose(page))
     here = ROOT / page
-    return [(text, (here.parent / to).resolve() if to else here, at) for text, to, at in found]
+    return [(name, (here.parent / to).resolve() if to else here, at) for name, to, at in found]
 
 
 def anchors(page: Path) -> set[str]:
@@ -74,9 +70,9 @@ TESTS = {name for path in (ROOT / "tests").glob("*.py") for name in {path.stem, 
 
 @EVERY_PAGE
 def test_every_link_leads_somewhere(page):
-    for text, path, anchor in links(page):
-        assert path.exists(), f"{page}: [{text}]({path})"
-        assert not anchor or anchor in anchors(path), f"{page}: [{text}](#{anchor})"
+    for name, path, anchor in links(page):
+        assert path.exists(), f"{page}: [{name}]({path})"
+        assert not anchor or anchor in anchors(path), f"{page}: [{name}](#{anchor})"
 
 
 @EVERY_PAGE
@@ -99,7 +95,7 @@ def test_every_function_and_test_named_exists_and_a_link_leads_to_its_file(page)
     assert tests <= TESTS, f"{page}: {tests - TESTS}"
     for text, path, _ in links(page):
         name = text.strip("`").split(".")[-1]
-        if path.suffix == ".py" and name not in SUFFIXES and re.fullmatch(r"`[\w.]+`", text):
+        if name and path.suffix == ".py" and name not in SUFFIXES:
             assert name in names_in(path), f"{page}: [{text}]({path})"
 
 

@@ -84,9 +84,7 @@ WRONG = {
     "squared_error": lambda logits, labels: (0.0, logits * 0),
     "swish": np.tanh,
     "adam_step": lambda *arguments: None,  # nothing moves
-    "shuffle_pixels": lambda images: np.stack(
-        [np.rot90(image, n) for n, image in enumerate(images)]
-    ),
+    "shuffle_pixels": np.copy,
 }
 
 

@@ -208,7 +208,7 @@ def test_dropout_silences_that_share_and_scales_up_the_rest(dropout):
     x = np.random.default_rng(0).normal(size=(200, 50)).astype(np.float32)
     logits, cache = network.forward(x, dropout, np.random.default_rng(1))
     for (_, z, keep), (following, _, _) in pairwise(cache):
-        assert set(np.unique(keep)) == {0, 1 / np.float32(1 - dropout)}
+        assert set(np.unique(keep)) == {0, np.float32(1) / np.float32(1 - dropout)}
         assert np.mean(keep == 0) == pytest.approx(dropout, abs=0.01)
         assert (keep[0] != keep[1]).any()
         np.testing.assert_array_equal(following, np.maximum(z, 0) * keep)
