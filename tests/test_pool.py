@@ -22,67 +22,31 @@ from tests.sweeping import needs_proc, processes_of, until_nobody_is_left
 
 STUB = b"""
 import os, random, signal, sys, threading, time
-import numpy as np
 from pathlib import Path
+import numpy as np
 from src.common.errors import InputError
-
 COUNT = []
 
 class Unknown:
-    pass
+    "Of which our own process has no module."
 
-def total(data, factor):
-    return factor * int(data.sum()), os.getpid()
-
-def print_in_all_ways(data, number):
-    print("hello", flush=True)
-    os.write(1, b"Intel MKL WARNING")
-    os.system("echo Training")
-    return number, sys.stdin.read()
-
-def leave_traces(data):
-    COUNT.append(1)
-    return len(COUNT), random.random(), np.random.random(), data.tolist()
-
-def write_into_the_data(data):
-    data[0] = 7
-
-def fail(data, how):
-    if how == "odd": raise InputError("3 is odd")
-    if how == "memory": raise MemoryError("too large")
-    if how == "exit": sys.exit(3)
-    if how == "lock": return threading.Lock()
-    if how == "unknown": return Unknown()
-    return 1 / 0
-
-def die(data, how, value):
-    if how == "exit": os._exit(0)
-    once = how not in ("", "kill") and not Path(how).exists()
-    if once: Path(how).touch()
-    if once or how == "kill": os.kill(os.getpid(), signal.SIGKILL)
-    return value
-
-def large(data, number):
-    time.sleep(0.005)
-    return number, np.full(100_000, number)
-
-def product(data):
-    return (data @ data.T).tobytes(), dict(os.environ)
-
-def sleep(data, number):
-    os.write(2, b"\\n")
-    time.sleep(600)
+def do(data, code):
+    names = globals() | {"data": data, "result": None}
+    exec(code, names)
+    return names["result"]
 """
+DATA = np.arange(4)
 
 
-def run(
-    function: str, tasks: dict[str, tuple], jobs: int = 1, data: np.ndarray | None = None
-) -> dict:
-    """What comes of each task."""
-    texts = code.read() | {"stub.py": STUB}
-    program = pack(texts, f"stub:{function}", np.arange(4) if data is None else data)
-    pickled = {key: pickle.dumps(task) for key, task in tasks.items()}
-    return dict(run_tasks(program, pickled, jobs))
+def program(data: np.ndarray = DATA) -> tuple:
+    return pack(code.read() | {"stub.py": STUB}, "stub:do", data)
+
+
+def run(*tasks: str, jobs: int = 1, data: np.ndarray = DATA) -> list:
+    """The `result` of each of these pieces of code in a worker, or why there is none, in order."""
+    pickled = {str(number): pickle.dumps((task,)) for number, task in enumerate(tasks)}
+    found = dict(run_tasks(program(data), pickled, jobs))
+    return [found[key] for key in pickled]
 
 
 # ---------------------------------------------------------------------------------------- results
@@ -90,58 +54,56 @@ def run(
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_each_task_yields_its_result(jobs: int) -> None:
-    tasks = {f"times {factor}": (factor,) for factor in range(6)}
-    found = run("total", tasks, jobs)
-    assert {key: value for key, (value, _) in found.items()} == {
-        f"times {factor}": 6 * factor for factor in range(6)
-    }
-    pids = {pid for _, pid in found.values()}
+    found = run(*[f"result = {n} * int(data.sum()), os.getpid()" for n in range(6)], jobs=jobs)
+    assert [total for total, _ in found] == [0, 6, 12, 18, 24, 30]
+    pids = {pid for _, pid in found}
     assert os.getpid() not in pids and len(pids) <= jobs
-    assert run("total", {}) == {}
+    assert run() == []
 
 
 @pytest.mark.parametrize(
-    ("how", "reason"),
+    ("task", "reason"),
     [
-        ("odd", "3 is odd"),
-        ("memory", "out of memory: too large"),
-        ("exit", "SystemExit: 3 (in fail, line"),
-        ("lock", "cannot pickle"),
-        ("unknown", "its result cannot be read: ModuleNotFoundError"),
-        ("zero", "ZeroDivisionError: division by zero (in fail, line"),
+        ("raise InputError('3 is odd')", "3 is odd"),
+        ("raise MemoryError('too large')", "out of memory: too large"),
+        ("sys.exit(3)", "SystemExit: 3 (in <module>, line 1)"),
+        ("result = threading.Lock()", "cannot pickle"),
+        ("result = Unknown()", "its result cannot be read: ModuleNotFoundError"),
+        ("\n1 / 0", "ZeroDivisionError: division by zero (in <module>, line 2)"),
+        ("data[0] = 7", "read-only"),
     ],
 )
-def test_a_task_that_fails_says_why_in_one_line_and_the_others_go_on(how: str, reason: str) -> None:
-    found = run("fail", {"a": (how,), "b": ("odd",)})
-    assert isinstance(found["a"], str)
-    assert reason in str(found["a"]) and "\n" not in str(found["a"])
-    assert str(found["b"]) == "3 is odd"
+def test_a_task_that_fails_says_why_in_one_line_and_the_others_go_on(
+    task: str, reason: str
+) -> None:
+    failed, other = run(task, "result = 7")
+    assert isinstance(failed, str) and reason in failed and "\n" not in failed
+    assert other == 7
 
 
 def test_what_a_task_prints_or_reads_does_not_garble_its_result(
     capfd: pytest.CaptureFixture,
 ) -> None:
-    found = run("print_in_all_ways", {"a": (1,), "b": (2,)})
-    assert found == {"a": (1, ""), "b": (2, "")}
+    talk = "print('hello', flush=True); os.write(1, b'MKL WARNING'); os.system('echo Training')"
+    assert run(f"{talk}; result = 1, sys.stdin.read()", f"{talk}; result = 2") == [(1, ""), 2]
     assert capfd.readouterr().err.count("Training") == 2
 
 
 def test_each_task_finds_everything_as_the_first_one_did() -> None:
-    first, second, third = run("leave_traces", {"a": (), "b": (), "c": ()}).values()
-    assert first == second == third
-    assert first[0] == 1
-    assert "read-only" in str(run("write_into_the_data", {"a": ()})["a"])
+    task = "COUNT.append(1); result = len(COUNT), random.random(), np.random.random()"
+    first, second, third = run(task, task, task)
+    assert first == second == third and first[0] == 1
 
 
 def test_one_thread_and_the_same_bits_whatever_is_set_outside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     numbers = np.random.default_rng(0).normal(size=(300, 500)).astype(np.float32)
-    found = []
+    task, found = "result = (data @ data.T).tobytes(), dict(os.environ)", []
     for threads, jobs in (("1", 1), ("2", 2)):
         for name in BLAS:
             monkeypatch.setenv(name, threads)
-        found += run("product", {"a": (), "b": ()}, jobs, numbers).values()
+        found += run(task, task, jobs=jobs, data=numbers)
     assert len({product for product, _ in found}) == 1
     assert {environment[name] for _, environment in found for name in BLAS} == {"1"}
 
@@ -149,7 +111,7 @@ def test_one_thread_and_the_same_bits_whatever_is_set_outside(
 def test_a_fault_around_the_workers_reaches_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool.sys, "executable", "/no/such/python")
     with pytest.raises(FileNotFoundError, match="no/such/python"):
-        run("total", {"a": (1,)})
+        run("result = 1")
 
 
 def test_no_file_of_the_current_folder_is_executed(
@@ -159,7 +121,7 @@ def test_no_file_of_the_current_folder_is_executed(
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
-    assert run("total", {"a": (2,)})["a"][0] == 12
+    assert run("result = 12") == [12]
     assert not (tmp_path / "executed").exists()
 
 
@@ -173,15 +135,19 @@ def test_jobs_possible_respects_affinity_and_containers(monkeypatch: pytest.Monk
 
 # --------------------------------------------------------------------------------- workers that die
 
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+
 
 def test_a_worker_that_dies_costs_its_own_task_one_attempt(tmp_path: Path) -> None:
-    tasks: dict[str, tuple] = {str(n): ("", n) for n in range(5)}
-    tasks["1"], tasks["2"] = (str(tmp_path / "killed"), 1), ("kill", 2)
-    tasks["3"] = ("exit", 3)
-    found = run("die", tasks, jobs=2)
-    assert str(found.pop("2")) == "its worker died twice (exit status -9)"
-    assert str(found.pop("3")) == "its worker died twice (exit status 0)"
-    assert found == {"0": 0, "1": 1, "4": 4}
+    once = f"once = Path({str(tmp_path / 'killed')!r})\nif not once.exists(): once.touch(); {KILL}"
+    tasks = ["result = 0", f"{once}\nresult = 1", KILL, "os._exit(0)", "result = 4"]
+    assert run(*tasks, jobs=2) == [
+        0,
+        1,
+        "its worker died twice (exit status -9)",
+        "its worker died twice (exit status 0)",
+        4,
+    ]
 
 
 @needs_proc
@@ -203,15 +169,15 @@ def test_workers_may_be_killed_at_any_moment(seed: int, monkeypatch: pytest.Monk
     monkeypatch.setattr(pool.subprocess, "Popen", start)
     killer = threading.Thread(target=kill)
     killer.start()
-    found = run("large", {str(n): (n,) for n in range(100)}, jobs=3)
+    large = "time.sleep(0.005); result = np.full(100_000, {})"
+    found = run(*[large.format(number) for number in range(100)], jobs=3)
     over.set()
     killer.join()
-    assert set(found) == {str(n) for n in range(100)}
-    for key, result in found.items():
+    for number, result in enumerate(found):
         if isinstance(result, str):
-            assert str(result) == "its worker died twice (exit status -9)"
+            assert result == "its worker died twice (exit status -9)"
         else:
-            assert result[0] == int(key) and (result[1] == int(key)).all()
+            assert result.shape == (100_000,) and (result == number).all()
     assert all(process.poll() is not None for process in started)
 
 
@@ -231,9 +197,9 @@ from src.runs.pool import pack, run_tasks
 def main():
     print("ready", flush=True)
     texts = code.read() | {{"stub.py": {STUB!r}}}
-    program = pack(texts, "stub:sleep", np.ones((60_000, 784), np.uint8))
-    tasks = {{str(number): pickle.dumps((number,)) for number in range(4)}}
-    for _ in run_tasks(program, tasks, 2):
+    program = pack(texts, "stub:do", np.ones((60_000, 784), np.uint8))
+    task = pickle.dumps(("os.write(2, bytes([10])); time.sleep(600)",))
+    for _ in run_tasks(program, dict.fromkeys("0123", task), 2):
         pass
 
 run_script(main)
@@ -248,14 +214,10 @@ def test_a_stop_leaves_nothing_behind(names: str, delay: float | None, tmp_path:
 
     For INT TERM, as when a terminal and a batch system agree, one worker has been stopped before.
     """
-    script = tmp_path / "parent.py"
+    script, pipe = tmp_path / "parent.py", subprocess.PIPE
     script.write_text(PARENT)
     parent = subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+        [sys.executable, str(script)], stdout=pipe, stderr=pipe, text=True, start_new_session=True
     )
     assert parent.stdout.readline() == "ready\n"
     if delay is None:
@@ -278,8 +240,8 @@ def test_a_stop_leaves_nothing_behind(names: str, delay: float | None, tmp_path:
 
 @needs_proc
 def test_whoever_stops_listening_leaves_no_worker() -> None:
-    program = pack(code.read() | {"stub.py": STUB}, "stub:total", np.arange(4))
-    results = run_tasks(program, {str(n): pickle.dumps((n,)) for n in range(50)}, 2)
-    _, (_, pid) = next(results)
+    task = pickle.dumps(("result = os.getpid()",))
+    results = run_tasks(program(), {str(number): task for number in range(50)}, 2)
+    _, pid = next(results)
     results.close()
     assert not Path(f"/proc/{pid}").exists()
