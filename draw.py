@@ -75,12 +75,11 @@ def save(path: Path, image: np.ndarray, label: int) -> int:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
-        before = path.read_bytes() if path.exists() else b""
-        before = before or (",".join(HEADER) + "\n").encode()
+        before = path.read_bytes() if path.exists() else ",".join(HEADER).encode()
         encoding = "utf-16-le" if before.startswith(b"\xff\xfe") else "utf-8"
         text = before.decode(encoding, errors="replace").removeprefix("\ufeff")
-        lines, delimiter = text.splitlines() or [""], text[5:6] or ","
-        if lines[0].split(delimiter) != HEADER:
+        lines, delimiter = text.splitlines(), text[5:6] or ","
+        if not lines or lines[0].split(delimiter) != HEADER:
             raise InputError(f"{path} does not begin with label,pixel0,...; move it away")
         row = delimiter.join(map(str, [label, *image.ravel()])) + "\n"
         if not text.endswith("\n"):

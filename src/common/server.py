@@ -51,7 +51,7 @@ class LocalServer:
         logging.getLogger("waitress").setLevel(logging.ERROR)  # it warns when requests have to wait
         limits = {"max_request_body_size": MAX_BODY + 1, "connection_limit": 500}
         waitress.create_server(self.respond, sockets=[self.listener], ident=None, **limits).run()
-        raise KeyboardInterrupt  # which waitress takes for a wish to return
+        raise KeyboardInterrupt  # waitress has swallowed it
 
     def respond(self, environ: dict[str, Any], start_response: Callable) -> list[bytes]:
         """One request and its answer, as WSGI (PEP 3333) has them."""
