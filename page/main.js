@@ -188,8 +188,8 @@ async function showTest(which) {
 }
 
 async function save(label) {
-  const { row } = await request(`save?label=${label}`, new Uint8Array(state.answer.image));
-  say(`Saved as a ${label}: row ${row} of ${state.file}.`);
+  const { row, file } = await request(`save?label=${label}`, new Uint8Array(state.answer.image));
+  say(`Saved as a ${label}: row ${row} of ${file}.`);
 }
 
 function clear() {
@@ -246,8 +246,7 @@ function setTheme(theme) {
 
 async function start() {
   makeButtons();
-  const { networks, file } = await request("networks");
-  Object.assign(state, { networks, file });
+  const networks = state.networks = await request("networks");
   byId("networks").append(...networks.map(({ name }) => new Option(name)));
   byId("networks").selectedIndex = 0;
   byId("choice").hidden = networks.length < 2;

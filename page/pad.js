@@ -134,7 +134,8 @@ function draw(context, strokes, size, colour) {
       const [x, y] = points[at], [nextX, nextY] = points[at + 1];
       context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
     }
-    context.lineTo(...points.at(-1));
+    const [x, y] = points.at(-1);
+    context.lineTo(x + 0.01, y); // a line of no length would not be drawn: a dot is one
     context.stroke();
   }
 }
