@@ -117,7 +117,7 @@ def test_colours_stay_apart_with_deuteranopia():
 
 
 PERCENT = [(1.0, 2.2), (0.004, 80), (2.31, 2.3101), (5, 5), (5.1, 6.9), (2.1, 6.9), (90, 99)]
-RANGES = [*[("%", each) for each in PERCENT], ("", (1e-5, 1e2)), ("", (0, 3)), ("", (NAN, 0))]
+RANGES = [*[("%", each) for each in PERCENT], ("", (0.01, 1e3)), ("", (0, 3)), ("", (NAN, 0))]
 
 
 @pytest.mark.parametrize(("unit", "values"), [*RANGES, ("", ())])
