@@ -123,12 +123,10 @@ def measure_runs(folder: str, csv_path: str, repeats: int, epochs: int) -> Itera
 def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="a look, not a measurement")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    repeats, epochs = (1, 2) if arguments.quick else (arguments.repeats, arguments.epochs)
+    repeats, epochs = (1, 2) if arguments.quick else (3, 20)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         csv_path = str(Path(folder) / "train.csv")

@@ -32,16 +32,15 @@ def worker_megabytes(parent: int) -> list[float]:
     return found
 
 
-def sweep(jobs: int, epochs: int, seeds: int) -> tuple[float, float]:
+def sweep(jobs: int, epochs: int) -> tuple[float, float]:
     """Seconds of one fresh sweep, and the most megabytes that any worker of it had."""
     most = 0.0
     with tempfile.TemporaryDirectory() as results:
         command = [sys.executable, str(ROOT / "experiments.py"), "--results", results]
-        command += ["--jobs", str(jobs), "--epochs", str(epochs), "--seeds", str(seeds)]
+        command += ["--jobs", str(jobs), "--epochs", str(epochs), "--seeds", "3"]
         start = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
-        )
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
         while process.poll() is None:
             most = max([most, *worker_megabytes(process.pid)])
             time.sleep(0.5)
@@ -55,8 +54,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     epochs = 1 if parser.parse_args().quick else 5
     jobs = cores()
-    one, _ = sweep(1, epochs, 3)
-    several, megabytes = sweep(jobs, epochs, 3)
+    one, _ = sweep(1, epochs)
+    several, megabytes = sweep(jobs, epochs)
     found = {
         f"8 configurations, 3 seeds, {epochs} epochs, 1 job": f"{one:.1f} s",
         f"8 configurations, 3 seeds, {epochs} epochs, {jobs} jobs": f"{several:.1f} s",
@@ -64,7 +63,7 @@ def main() -> None:
         "memory of a worker, at most": f"{megabytes:.0f} MB",
     }
     if epochs == 5:
-        full, _ = sweep(jobs, 20, 3)
+        full, _ = sweep(jobs, 20)
         what = f"python experiments.py: 8 configurations, 3 seeds, 20 epochs, {jobs} jobs"
         found[what] = f"{full:.0f} s"
     found["date"] = date.today().isoformat()

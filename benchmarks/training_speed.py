@@ -151,22 +151,16 @@ def plot(folder: Path) -> None:
 def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 64, 128, 256])
-    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, cores()}))
     parser.add_argument("--quick", action="store_true", help="a look, not a measurement")
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
-    if given.quick:
-        given.repeats, given.batch_sizes, given.threads = 1, [64, 256], [1]
+    repeats, batch_sizes = (1, [64, 256]) if given.quick else (5, [32, 64, 128, 256])
     rows = []
-    for threads in given.threads:
-        settings = threads, given.batch_sizes, given.repeats
-        rows += ask_child(measure_all, *settings, threads=threads)
+    for threads in [1] if given.quick else sorted({1, cores()}):
+        rows += ask_child(measure_all, threads, batch_sizes, repeats, threads=threads)
     write_rows(given.results / "training_speed.csv", rows)
     write_rows(given.results / "environment.csv", environment())
-    if 1 in given.threads:
-        plot(given.results)
+    plot(given.results)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def draw(path: Path, title: str, right: dict, wrong: dict) -> None:
     panels = {"loss": "loss", "accuracy": "misread images, %"}
     panels |= {"close-up": "loss, close up"} if stuck else {}
     with style.drawing(path, (9, 3.9), title, "", (0.6, 1, 0.45, 0.7)) as figure:
-        places = figure.subplots(1, len(panels), gridspec_kw={"wspace": 0.25})
+        places = figure.subplots(1, len(panels), gridspec_kw={"wspace": 0.3})
         for axes, (name, what) in zip(places, panels.items()):
             for history, ink, code in (
                 (right, "#777777", "as it is"),

@@ -95,7 +95,7 @@ def plot_comparison(path: Path, results: Any, shown: list[str]) -> None:
     with style.drawing(path, size, title, foot, margins) as figure:
         for name, axes in figure.subplot_mosaic(panels, **grid).items():
             part, quantity = name.split("_")
-            for label in [label for label in shown if label in runs]:
+            for label in filter(runs.get, shown):
                 text = style.wrapped(label, 20)
                 draw_curve(axes, histories[label], name, looks[label], text)
             others = [over_seeds(histories[label], name) for label in runs if label not in shown]

@@ -107,10 +107,11 @@ def animate_learning(path: Path, film: Film) -> None:
     with style.our_look(), replacing(path) as temporary:
         figure = Figure((7.5, 2.9))
         with writer.saving(figure, temporary, dpi=96):
-            for epoch in [*film.networks, *[last] * 5]:
+            for epoch in film.networks:
                 figure.clear()
                 figure.subplots_adjust(0.01, 0.17, 0.98, 0.9, wspace=0.15)
                 places: list = [[f"units {epoch}", f"answers {epoch}", "progress"]]
                 axes = figure.subplot_mosaic(places, width_ratios=[10, 7, 9])
                 draw_epochs(axes, film, [epoch])
-                writer.grab_frame()
+                for _ in range(6 if epoch == last else 1):
+                    writer.grab_frame()

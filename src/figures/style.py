@@ -25,6 +25,7 @@ DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 GREY = "#767676"  # as light as text may be on white
 
 Look = dict[str, Any]  # colour and line style, as axes.plot takes them
+Size = tuple[float, float]
 
 
 def our_look() -> AbstractContextManager:
@@ -35,11 +36,7 @@ def our_look() -> AbstractContextManager:
 
 @contextmanager
 def drawing(
-    path: Path,
-    size: tuple[float, float],
-    title: str = "",
-    foot: str = "",
-    margins: Sequence[float] = (),
+    path: Path, size: Size, title: str = "", foot: str = "", margins: Sequence[float] = ()
 ) -> Iterator[Figure]:
     """A figure to draw on, saved as the PNG, SVG or PDF that `path` names.
 
