@@ -10,7 +10,6 @@ from src.common.start import start
 
 start(__name__)  # before NumPy is imported: one BLAS thread
 
-import argparse
 import functools
 import threading
 import webbrowser
@@ -160,8 +159,7 @@ def number(query: dict, name: str, below: int) -> int:
 
 
 def main() -> None:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = ArgumentParser(__doc__)
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
     port = whole_number(0, 65535)
     parser.add_argument("--port", type=port, default=0, help="default: a free one")

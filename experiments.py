@@ -149,8 +149,7 @@ from src.digits.data import ROOT, load_data
 
 
 def parse_arguments() -> argparse.Namespace:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = ArgumentParser(__doc__)
     add, number = parser.add_argument, whole_number(1, 1000)
     add("experiments", nargs="*", metavar="EXPERIMENT", help="default: the first of the table")
     add("--list", action="store_true", help="print the experiments and their questions")

@@ -13,7 +13,6 @@ from src.common.start import start
 
 start(__name__)  # before NumPy is imported: one BLAS thread
 
-import argparse
 import glob
 import sys
 from functools import partial
@@ -125,8 +124,7 @@ def check_out(out: Path, suffixes: tuple[str, ...], inputs: list[Path]) -> None:
 
 
 def main() -> int:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = ArgumentParser(__doc__)
     parser.add_argument("paths", nargs="+", help="one table, or pictures, or folders")
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
     parser.add_argument("--out", type=Path, help="default: as above, in results/")

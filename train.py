@@ -95,8 +95,7 @@ def train(
 def parse_arguments() -> argparse.Namespace:
     from src.runs.recipes import RECIPES
 
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = ArgumentParser(__doc__)
     add, number = parser.add_argument, whole_number(0, 100_000)
     add("--data", help="a table of digits, such as Kaggle's train.csv")
     add("--recipe", choices=RECIPES, help="start from it instead of the values")

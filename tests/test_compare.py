@@ -58,6 +58,15 @@ def test_nothing_is_said_where_the_images_are_not_the_same(digits: Data, tmp_pat
         assert "did not validate on the same images" in said(tmp_path, "a", other)
 
 
+def test_runs_of_two_projects_may_have_the_same_name(digits: Data, tmp_path: Path) -> None:
+    for project, seed in (("mine", 0), ("yours", 1)):
+        save(tmp_path / project / "train", digits, np.arange(60) < 50, seed=seed)
+    places = [str(tmp_path / project / "train") for project in ("mine", "yours")]
+    assert "mine/train or yours/train?" in said(tmp_path, *places)
+    with pytest.raises(InputError, match="give two runs with names of their own"):
+        compare_runs(tmp_path, places[0], places[0])
+
+
 def test_what_is_no_run_is_named(digits: Data, tmp_path: Path) -> None:
     save(tmp_path / "a", digits, np.arange(60) < 50)
     (tmp_path / "hidden_layers").mkdir()

@@ -13,7 +13,14 @@ from src.common.start import STOPS, give_back
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse, but a wrong argument ends as every other wrong input does: in one line."""
+    """argparse, but a wrong argument ends as every other wrong input does: in one line.
+
+    The description is printed as it is written.
+    """
+
+    def __init__(self, description: str | None) -> None:
+        raw = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=description, formatter_class=raw)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; --help tells more")

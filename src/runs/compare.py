@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,14 @@ def compare_runs(root: Path, *places: str) -> Results:
 
     Raises InputError where no run is saved.
     """
-    a, b = (Path(place).name for place in places)
+    a, b = ("/".join(Path(place).parts[-2:]) for place in places)  # of two projects: mine/train
     if a == b:
         raise InputError(f"{places[0]}, {places[1]}: give two runs with names of their own")
     (ours, our_images), (theirs, their_images) = (saved_run(root, place) for place in places)
     validated = bool(ours.right.size and theirs.right.size)
     entry = {"question": f"{a} or {b}?", "score_test": not validated}
-    configs, folder = {a: [ours.config], b: [theirs.config]}, folder_for(root, f"compare_{a}_{b}")
+    configs = {a: [ours.config], b: [theirs.config]}
+    folder = folder_for(root, re.sub(r"[^\w-]", "-", f"compare_{a}_{b}", flags=re.ASCII))
     data = " and ".join(dict.fromkeys([ours.metrics["data"], theirs.metrics["data"]]))
     results = Results(configs, entry, folder, data)
     results.add(a, ours)
