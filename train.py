@@ -28,6 +28,7 @@ VALUES = {
 
 import argparse
 import math
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from threadpoolctl import threadpool_limits
 from src.common.errors import InputError
 from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.augmentation import distortion
-from src.digits.data import ROOT, Data, load_data, row_hashes
+from src.digits.data import ROOT, Data, load_data, row_hashes, seen_rows
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
@@ -147,11 +148,16 @@ def main() -> int:
         with held_back():  # a second, impatient Ctrl-C loses nothing
             run = record.finish(arguments.test)
             hashes = row_hashes(data.images[record.rows])
-            write_run(folder, run, decided_by, np.union1d(hashes, before.get("trained_on", hashes)))
+            earlier = before.get("trained_on", hashes[:0])
+            write_run(folder, run, decided_by, np.union1d(hashes, earlier))
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)
         messages.print_end(run, folder)
+        held_out = np.delete(data.images, record.rows, axis=0)
+        if seen := seen_rows(held_out, np.setdiff1d(earlier, hashes)):
+            what = f"{seen:,} of the validation images are among those it was trained on before"
+            print(f"note: {what}; give the --split-seed of then", file=sys.stderr)
     if failure:
         raise failure
     return 130 if record.stopped == "interrupted" else 0

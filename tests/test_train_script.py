@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -163,8 +164,10 @@ def test_training_goes_on_with_a_saved_network(small_npz, tmp_path):
     arguments = ["--data", small_npz, "--hidden", 8, "--activation", "tanh", "--epochs", 1]
     run(*arguments, cwd=tmp_path)
     arguments = ["--data", small_npz, "--continue", first / "network.npz", "--name", "more"]
-    printed, _ = run(*arguments, "--split-seed", 1, cwd=tmp_path)  # 270 others of the 300
+    printed, told = run(*arguments, "--split-seed", 1, cwd=tmp_path)  # 270 others of the 300
     assert "activation = tanh" in printed and "epochs = 1" in printed
+    assert re.search(r"note: \d+ of the validation images are among those", told)
+    assert "among those" not in run(*arguments, "--name", "same", cwd=tmp_path)[1]
     before, after = (pd.read_csv(folder / "history.csv") for folder in (first, more))
     assert after["train_loss"][0] < 1.1 * before["train_loss"][1] < before["train_loss"][0]
     seen = [set(np.load(folder / "network.npz")["trained_on"]) for folder in (first, more)]
