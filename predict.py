@@ -46,14 +46,6 @@ def save_table(out: Path, table: pd.DataFrame) -> None:
     print(f"saved {len(table):,} answers in {out}")
 
 
-def save_answers(out: Path, chances: np.ndarray, probabilities: bool) -> None:
-    """Write the answers to images of these probabilities (N, 10), as Kaggle wants them."""
-    table = pd.DataFrame({"ImageId": np.arange(1, len(chances) + 1), "Label": chances.argmax(1)})
-    if probabilities:
-        table[[f"p{digit}" for digit in range(10)]] = chances.round(6)
-    save_table(out, table)
-
-
 def describe(probabilities: np.ndarray) -> str:
     """The digits (N, 10) of one line in words: the answers, and how sure they are."""
     surest = probabilities.max(axis=1)
@@ -71,18 +63,6 @@ def describe(probabilities: np.ndarray) -> str:
     return f"{digits} (least sure: the {place}{ending} digit, {a} {digit}, {least:.0%}{doubt})"
 
 
-def rows_of(name: str, number: int, page: Any) -> list[tuple]:
-    """A page's digits as rows of answers.csv, their boxes in pixels of the file."""
-    rows = []
-    for line, digits in enumerate(page.lines, 1):
-        for place, digit in enumerate(digits, 1):
-            best, second = np.argsort(-digit.probabilities, kind="stable")[:2]
-            box = " ".join(str(round(page.scale * side)) for side in digit.box)
-            sure = digit.probabilities[best].round(6)
-            rows.append((name, number, line, place, best, sure, second, box))
-    return rows
-
-
 def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
     """Answer every picture, on the terminal and in one file; 2 if one could not be read, else 0."""
     from src.figures.predictions import MOST_ROWS, plot_predictions, rows_needed
@@ -98,10 +78,16 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
                 print(one_line(f"error: {path}{which}: {page}"), file=sys.stderr)
                 status = 2
                 continue
+            name = one_line(f"{path.name}{which}")
             lines = [np.stack([digit.probabilities for digit in line]) for line in page.lines]
-            name, (first, *others) = one_line(f"{path.name}{which}"), map(describe, lines)
+            first, *others = map(describe, lines)
             print("\n  ".join(["; ".join([f"{name}: {first}", *page.remarks]), *others]))
-            table += rows_of(path.name, number, page)
+            for line, digits in enumerate(page.lines, 1):
+                for place, digit in enumerate(digits, 1):
+                    best, second = np.argsort(-digit.probabilities, kind="stable")[:2]
+                    box = " ".join(str(round(page.scale * side)) for side in digit.box)
+                    sure = digit.probabilities[best].round(6)
+                    table.append((path.name, number, line, place, best, sure, second, box))
             answered, rows = answered + 1, rows + rows_needed(page)
             if not shown or rows <= MOST_ROWS:  # the others are not kept, for memory's sake
                 shown.append((name, page))
@@ -159,10 +145,13 @@ def main() -> int:
     if not table:
         return predict_pictures(models, paths, out)
     chances = mean_probabilities(models, images)
+    answers = chances.argmax(axis=1)
     if labels is None or asked.out:
-        save_answers(out, chances, asked.probabilities)
+        rows = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
+        if asked.probabilities:
+            rows[[f"p{digit}" for digit in range(10)]] = chances.round(6)
+        save_table(out, rows)
     if labels is not None:
-        answers = chances.argmax(axis=1)
         print(f"accuracy {np.mean(answers == labels):.2%}; row: true digit, column: answer")
         print(pd.DataFrame(confusion_matrix(labels, answers)).to_string())
     return 0

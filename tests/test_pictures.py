@@ -20,7 +20,7 @@ from src.runs.config import Config
 from src.utils import scale
 from tests.training import run_of
 
-POINT = "a mark that is no digit (a minus or a point?) left out"
+POINT = "1 mark beside the digits (a minus, a point?) left out"
 FONTS = ["DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "STIXGeneral", "cmss10", "cmtt10"]
 
 
@@ -290,10 +290,19 @@ def test_writing_cut_off_by_the_edge_is_remarked_on() -> None:
     assert len(page.digits) == 1 and "edge" in page.remarks[0]
 
 
-def test_a_dash_is_one_part_and_no_traceback() -> None:
+def test_a_dash_is_no_digit() -> None:
     light = np.full((300, 400), 0.95)
     light[140:150, 100:300] = 0.1
-    assert len(page_of(grey(light)).digits) == 1
+    with pytest.raises(InputError, match="no digits"):
+        page_of(grey(light))
+
+
+def test_a_stroke_along_the_edge_is_said() -> None:
+    light = np.full((300, 400), 0.95)
+    light[100:190, 150:165] = light[100:115, 150:210] = 0.1
+    light[:, :6] = 0.1
+    page = page_of(grey(light))
+    assert len(page.digits) == 1 and "whole edge" in page.remarks[0]
 
 
 def seven(light: np.ndarray, top: int, left: int, height: int = 90) -> None:

@@ -1,7 +1,6 @@
 """predict.py from end to end: Kaggle's way, one's own pictures, and what can be wrong."""
 
 import gzip
-import json
 import os
 import re
 import subprocess
@@ -248,15 +247,6 @@ def test_a_network_that_answers_nan_is_refused(folder: Path) -> None:
     result = predict(folder / "test.csv", "--model", folder / "huge.npz", "--out", out)
     assert result.returncode == 2 and "answers NaN" in result.stderr
     assert result.stderr.count("\n") == 1 and not out.exists()
-
-
-def test_a_network_of_very_many_layers_is_refused_before_it_is_built(folder: Path) -> None:
-    sizes = [784, *[1] * 2000, 10]
-    header = {"version": 2, "layer_sizes": sizes, "activation": "relu", "metadata": {}}
-    parameters = np.zeros(785 + 2 * 1999 + 20, np.float32)
-    np.savez(folder / "deep.npz", header=np.array(json.dumps(header)), parameters=parameters)
-    with pytest.raises(InputError, match="over 1000 layers"):
-        load_network(folder / "deep.npz")
 
 
 def test_what_a_user_can_get_wrong_is_one_line(folder: Path) -> None:

@@ -10,8 +10,8 @@ from src.reading import tuned
 def sheet_of_paper(colours: np.ndarray) -> np.ndarray:
     """Where the paper is, (H, W) of 0 and 1, if it lies on something darker; else 1 everywhere.
 
-    A sheet is the largest bright area, if it has four corners, two or more of them inside the
-    picture (where the edge of a shadow has none), and something dark is on it.
+    A sheet is the largest bright area, if it is a rectangle with something dark on it that reaches
+    no more than one side of the picture: what a shadow leaves in the light reaches two.
     """
     everywhere = np.ones(colours.shape[:2], np.uint8)
     if min(colours.shape[:2]) < 40:
@@ -21,16 +21,16 @@ def sheet_of_paper(colours: np.ndarray) -> np.ndarray:
     _, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))  # no grain of wood
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    outline = max(outlines, key=cv2.contourArea, default=None)
-    if outline is None:
+    if not outlines:
         return everywhere
-    hull = cv2.convexHull(outline)
-    corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True).reshape(-1, 2)
-    at_edge = ((corners <= 2) | (corners >= np.array(grey.shape[::-1]) - 3)).any(axis=1)
-    solid = cv2.contourArea(outline) >= max(0.93 * cv2.contourArea(hull), 0.1 * grey.size)
-    if not solid or len(corners) != 4 or at_edge.sum() > 2:
+    outline = max(outlines, key=cv2.contourArea)
+    left, top, width, height = cv2.boundingRect(outline)
+    right, bottom = grey.shape[1] - left - width, grey.shape[0] - top - height
+    sides = sum(distance <= 2 for distance in (left, top, right, bottom))
+    rectangle = np.prod(cv2.minAreaRect(outline)[1])
+    if sides > 1 or cv2.contourArea(outline) < max(0.85 * rectangle, 0.1 * grey.size):
         return everywhere
-    inside = cv2.fillConvexPoly(np.zeros_like(grey), corners, 1)
+    inside = cv2.fillConvexPoly(np.zeros_like(grey), cv2.convexHull(outline), 1)
     inner = cv2.erode(inside, np.ones((9, 9), np.uint8), borderValue=0)
     dark = 1 - bright[inner > 0].mean() if inner.any() else 0
     if not 0 < dark < 0.4 or np.median(grey[inner > 0]) < 1.25 * np.median(grey[inside == 0]):
@@ -48,16 +48,17 @@ def is_dark(colours: np.ndarray) -> bool:
     return float(np.sum((small.astype(np.float32) - around)[inner] ** 3)) <= 0
 
 
-def missing_light(
-    soft: np.ndarray, sheet: np.ndarray, dark_ink: bool, side: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Strength of the ink, (H, W), and where there is any, for strokes narrower than `side` pixels.
+def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture (H, W, 3) uint8 to its ink's strength and where there is any at all, both (H, W).
 
     The paper is a morphological closing, the brightest value around each pixel, then the darkest of
     those: edges of shadows stay where they are. (Light ink: the other way round.) The strength is
     the share of the paper's light that is missing, over the channels as the ink's own colour weighs
     them, because yellow is only in blue. Raises InputError if nothing stands out.
     """
+    soft, sheet = cv2.GaussianBlur(colours, (0, 0), 1.0), sheet_of_paper(colours)
+    dark_ink = is_dark(soft) or not sheet.all()
+    side = max(3, round(tuned.WINDOW * min(colours.shape[:2]))) | 1
     edge = side // 2 + 1  # beyond its edge the picture goes on as it ends
     wide = cv2.copyMakeBorder(cv2.medianBlur(soft, 5), edge, edge, edge, edge, cv2.BORDER_REPLICATE)
     how = cv2.MORPH_CLOSE if dark_ink else cv2.MORPH_OPEN
@@ -76,69 +77,24 @@ def missing_light(
     return off, (off > max(tuned.INK * strongest, 4 * noise)).astype(np.uint8)
 
 
-def find_ink(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A picture (H, W, 3) uint8 to its ink's strength and where there is any at all, both (H, W).
+def level_lines(mask: np.ndarray) -> np.ndarray:
+    """Straight, nearly level lines, (H, W) of 0 and 1: of rules, grids, creases and boxes.
 
-    Looked for twice: the pen found first says how narrow the window may be. Raises InputError if
-    nothing stands out.
+    Both ends of such a line meet an upright one or the picture's edge; a stroke has a free end.
     """
-    soft, sheet = cv2.GaussianBlur(colours, (0, 0), 1.0), sheet_of_paper(colours)
-    dark_ink = is_dark(soft) or not sheet.all()
-    widest = max(3, round(tuned.WINDOW * min(colours.shape[:2]))) | 1
-    off, mask = missing_light(soft, sheet, dark_ink, widest)
-    if min(mask.shape) > 300:
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-        strength = np.bincount(labels.ravel(), off.ravel()) / stats[:, cv2.CC_STAT_AREA]
-        small = stats[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_AREA].max(axis=1) < 0.06 * min(mask.shape)
-        strength[small], strength[0] = 0, 0
-        inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-        strokes = np.flatnonzero(strength > 0.5 * strength.max())[:40]
-        pens = [float(inside[labels == label].max()) for label in strokes.tolist()]
-        window = round(tuned.PENS * float(np.median(pens or [widest]))) | 1
-        if window < 0.7 * widest:
-            off, mask = missing_light(soft, sheet, dark_ink, window)
-    return off, mask
-
-
-def rules(mask: np.ndarray, thin: np.ndarray) -> np.ndarray:
-    """Nearly level straight lines from edge to edge, (H, W) of 0 and 1: rules, grids and creases.
-
-    Found by Hough's transform in `thin` ink; all of them are about parallel.
-    """
-    height, width = mask.shape
-    length = round(0.3 * min(height, width))
-    found = cv2.HoughLinesP(thin, 1, np.pi / 720, length // 2, None, length, length // 2)
-    wide = cv2.dilate(mask, np.ones((7, 7), np.uint8))  # a page is never quite flat
-    x = np.linspace(0, width - 1, 401)
-    lines = []
-    for x1, y1, x2, y2 in np.zeros((0, 4), int) if found is None else found.reshape(-1, 4):
-        if abs(x2 - x1) > abs(y2 - y1):
-            slope = (y2 - y1) / (x2 - x1)
-            y = np.rint(y1 + slope * (x - x1)).astype(int)
-            on_page = (y >= 0) & (y < height)
-            if wide[y[on_page], np.rint(x[on_page]).astype(int)].mean() > tuned.RULE:
-                lines.append((slope, (0, int(y[0])), (width, int(y[-1]))))
-    canvas = np.zeros_like(mask)
-    for slope, start, end in lines:
-        if abs(slope - np.median([line[0] for line in lines])) < 0.05:
-            cv2.line(canvas, start, end, 1, 5)
-    return canvas
-
-
-def walls(mask: np.ndarray) -> np.ndarray:
-    """Level straight lines, (H, W) of 0 and 1, both of whose ends meet upright ones: of boxes."""
-    length = max(30, round(tuned.WALL * max(mask.shape)))
+    length = max(30, round(tuned.LINE * max(mask.shape)))
     level, upright = (
         cv2.morphologyEx(cv2.dilate(mask, np.ones(soft, np.uint8)), cv2.MORPH_OPEN, np.ones(long))
         for soft, long in (((3, 1), (1, length)), ((1, 3), (length, 1)))
     )
-    near = cv2.dilate(upright, np.ones((7, 7), np.uint8))
+    ends = cv2.dilate(upright, np.ones((7, 7), np.uint8))
+    ends[:, :8] = ends[:, -8:] = 1
     _, labels, stats, _ = cv2.connectedComponentsWithStats(level)
     keep = np.zeros(len(stats), np.uint8)
     for label, (left, top, width, height, _) in enumerate(stats.tolist()[1:], 1):
         box = slice(top, top + height), slice(left, left + width)
-        meets = (near[box] & (labels[box] == label)).any(axis=0)
-        keep[label] = height < length and meets[:5].any() and meets[-5:].any()
+        meets = (ends[box] & (labels[box] == label)).any(axis=0)
+        keep[label] = meets[:5].any() and meets[-5:].any()
     return keep[labels]
 
 
@@ -150,12 +106,10 @@ def without_rules(mask: np.ndarray) -> np.ndarray:
     if min(mask.shape) < 100:
         return mask  # too small to tell a rule from a stroke
     rest, limit = mask, max(6, round(tuned.THIN * max(mask.shape)))  # pixels, of a line
-    boxes = walls(mask), walls(np.ascontiguousarray(mask.T))
-    for sides in boxes:  # level lines, then upright ones, as level lines of the page turned over
+    for page in (mask, np.ascontiguousarray(mask.T)):  # level lines, then upright ones
+        lines = level_lines(page)
         thick = cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((limit + 1, 1), np.uint8))
-        thin = rest & (1 - thick)
-        lines = thin & (rules(rest, thin) | sides)
-        rest = np.ascontiguousarray((rest & (1 - lines)).T)
+        rest = np.ascontiguousarray((rest & (thick | 1 - lines)).T)
     _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     if len(stats) == 1:
         return mask  # one straight stroke was all

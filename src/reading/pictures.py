@@ -149,39 +149,43 @@ def fit(ink: np.ndarray) -> np.ndarray:
 
 
 def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part]]:
-    """Connected ink that may be writing, and what is too faint or too thick for that."""
+    """Connected ink that may be writing, and what is too faint, too thick or too thin for that."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    total = np.bincount(labels.ravel(), off.ravel(), len(stats))
     inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    height, width = mask.shape
     speck = tuned.SPECK * min(mask.shape)
     parts, told = [], []
-    for label, (left, top, w, h, area) in enumerate(stats.tolist()[1:], 1):
-        if max(w, h) < speck / 2 or area <= 4:
+    for label, (left, top, width, height, area) in enumerate(stats.tolist()[1:], 1):
+        if max(width, height) < speck / 2 or area <= 4:
             continue  # of dust
-        rows, columns = slice(max(0, top - 1), top + h + 1), slice(max(0, left - 1), left + w + 1)
-        own = labels[rows, columns] == label
-        soft = off[rows, columns] * cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8))
+        x, y = max(0, left - 1), max(0, top - 1)
+        box = slice(y, top + height + 1), slice(x, left + width + 1)
+        own = labels[box] == label
+        soft = off[box] * cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8))
         darkest = float(np.quantile(soft[own], 0.9))
         ink = ((soft / darkest - 0.2) / 0.6).clip(0, 1).astype(np.float32)
-        at_edge = min(left, top, width - left - w, height - top - h) <= 1
-        box = (columns.start, rows.start, columns.start + ink.shape[1], rows.start + ink.shape[0])
-        parts.append(Part(*box, ink, at_edge))
-        told.append((total[label], total[label] / area, inside[rows, columns][own].max()))
+        right, bottom = mask.shape[1] - left - width, mask.shape[0] - top - height
+        at_edge = min(left, top, right, bottom) <= 1
+        parts.append(Part(x, y, x + ink.shape[1], y + ink.shape[0], ink, at_edge))
+        told.append((area, off[box][own].mean(), inside[box][own].max(), at_edge, height))
     if not parts:
         raise InputError("nothing is written on it")
-    amount, strength, thick = np.array(told).T
-    edge, tall = np.array([(part.at_edge, part.height) for part in parts]).T
-    large = np.array([max(part.width, part.height) - 2 >= speck for part in parts])
-    inner = (edge == 0) if not edge.all() else edge == 1
-    most = int(np.where(inner, amount, 0).argmax())
+    area, strength, thick, edge, tall = np.array(told).T
+    inner = (edge == 0) | edge.all()
+    most = int(np.where(inner, area * strength, 0).argmax())
     firm = strength > tuned.FAINTER * strength[most]
     pen = np.median(thick[inner & firm & (tall > 0.3 * tall[most])])
-    writing = firm & large & (thick < np.take(tuned.THICKER, edge) * pen)
-    if not writing.any():
-        return parts, []
-    others = ~writing & (firm | large)  # a faint speck is the paper's
-    return list(compress(parts, writing)), list(compress(parts, others))
+    large = np.array([max(part.width, part.height) - 2 >= speck for part in parts])
+    thickest = np.where(edge, *reversed(tuned.THICKER)) * pen
+    writing = firm & large & (tuned.THINNER * pen < thick) & (thick < thickest)
+    others = ~writing & (firm | large) & writing.any()  # a faint speck is the paper's
+    return list(compress(parts, writing | ~writing.any())), list(compress(parts, others))
+
+
+def has_border(page: np.ndarray) -> bool:
+    """Whether one of the page's four edges differs from what is beside it, all along."""
+    edges = [np.rot90(cv2.medianBlur(page, 3), turns).astype(int) for turns in range(4)]
+    steps = [np.abs(turned[0] - turned[len(turned) // 20]).max(axis=1) for turned in edges]
+    return any(np.mean(step > 40) > 0.9 for step in steps)
 
 
 def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
@@ -198,21 +202,18 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     parts, others = find_parts(off, without_rules(mask))
     if len(parts) > MAX_PARTS:
         raise InputError(f"over {MAX_PARTS} strokes; take a picture of a part of it")
-    readings = read_parts(parts, read, fit)
-    lines = [reading.digits for reading in readings if reading.digits]
+    lines, marks = read_parts(parts, read, fit)
     if not lines:
         raise InputError("no digits are on it")
-    left_out = [*others, *(mark for reading in readings for mark in reading.marks)]
-    left_out = [mark for mark in left_out if mark.size > 0.08 * typical(parts)]
-    edge = sum(mark.at_edge for mark in left_out)
-    inner = len(left_out) - edge
-    one = "a mark that is no digit (a minus or a point?) left out"
+    marks = [mark for mark in [*others, *marks] if mark.size > 0.08 * typical(parts)]
+    edge = sum(mark.at_edge for mark in marks)
+    counts = {"at the edge": edge, "beside the digits (a minus, a point?)": len(marks) - edge}
     touching = any(digit.part.at_edge for line in lines for digit in line)
     remarks = ["touches the edge, so part of it may be missing"] * touching
-    remarks += [f"{edge} mark{'s' * (edge > 1)} at the edge left out"] * (edge > 0)
-    remarks += [one if inner == 1 else f"{inner} marks that are no digits left out"] * (inner > 0)
+    remarks += ["what lies along a whole edge was left out"] * has_border(page)
+    remarks += [f"{n} mark{'s' * (n > 1)} {where} left out" for where, n in counts.items() if n]
     scale = longer_side / max(page.shape[:2])
-    return Page(page, scale, lines, [mark[:4] for mark in left_out], remarks)
+    return Page(page, scale, lines, [mark[:4] for mark in marks], remarks)
 
 
 def read_pages(path: Path, read: Reader) -> Iterator[tuple[int, Page | InputError]]:

@@ -17,7 +17,6 @@ from src.utils import scale
 
 DEFAULT_MODEL = ROOT / "results" / "train" / "network.npz"
 VERSION = 2  # since 2 all weights come before all biases
-MOST_LAYERS, MOST_UNITS = 1000, 1_000_000  # that a file may ask for: a small one could ask for all
 
 Model = tuple[NeuralNetwork, str]  # and the name of its preprocessing
 
@@ -31,8 +30,8 @@ def save_network(
     """
     header = {"version": VERSION, "layer_sizes": network.layer_sizes}
     header |= {"activation": network.activation, "metadata": metadata or {}}
-    content = io.BytesIO()  # on a full disk, np.savez of NumPy before 2.2 prints errors of its own
     hashes = np.array([] if trained_on is None else trained_on, "<u8")
+    content = io.BytesIO()  # on a full disk, np.savez of NumPy before 2.2 prints errors of its own
     np.savez(content, header=json.dumps(header), parameters=network.parameters, trained_on=hashes)
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(content.getvalue())
@@ -50,18 +49,15 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
         if header["version"] != VERSION:
             raise ValueError(f"its version is {header['version']!r}, not {VERSION}; train it again")
         sizes, dtype = header["layer_sizes"], parameters.dtype
-        if len(sizes) > MOST_LAYERS or not all(0 < size <= MOST_UNITS for size in sizes):
-            raise ValueError(f"over {MOST_LAYERS} layers, or not 1 to {MOST_UNITS:,} units in each")
         if parameters.shape != (count_parameters(sizes),):
             raise ValueError(f"parameters has shape {parameters.shape} for layers {sizes}")
         if dtype not in (np.float32, np.float64) or not np.isfinite(parameters).all():
             raise ValueError(f"parameters are {dtype}, or not all of them finite")
         network = NeuralNetwork(sizes, header["activation"], "zeros", dtype=dtype.type)
         network.parameters[...] = parameters
-        metadata = dict(header["metadata"])
+        return network, dict(header["metadata"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a network that can be used: {error}") from error
-    return network, metadata
 
 
 def doubts(paths: list[Path], images: np.ndarray) -> list[str]:
@@ -90,7 +86,7 @@ def load_models(paths: list[Path]) -> list[Model]:
     models = []
     for path in paths:
         network, metadata = load_network(path)
-        first, last = network.layer_sizes[0], network.layer_sizes[-1]
+        first, *_, last = network.layer_sizes
         if (first, last) != (784, 10):
             raise InputError(f"{path}: turns {first} numbers into {last}, not 784 into 10")
         name = metadata.get("preprocessing", "none")

@@ -54,6 +54,14 @@ class Digit(NamedTuple):
         return self.part[:4]
 
 
+class Reading(NamedTuple):
+    """One way to read parts: its cost, its digits, and what is none."""
+
+    cost: float
+    digits: list[Digit]
+    marks: list[Part]
+
+
 def joined(parts: list[Part]) -> Part:
     """Several parts as one."""
     left, top = min(part.left for part in parts), min(part.top for part in parts)
@@ -72,10 +80,11 @@ def gap(a: Part, b: Part) -> int:
 
 
 def typical(parts: list[Part]) -> float:
-    """The height of a digit: what most ink agrees on, be there specks or a shadow beside it."""
+    """The height of a digit: what most of the written area agrees on, be there specks beside it."""
     sizes = np.array([part.size for part in parts])
+    areas = np.array([part.width * part.height for part in parts])
     alike = (sizes <= 1.05 * sizes[:, None]) & (sizes >= 0.5 * sizes[:, None])
-    return float(np.quantile(sizes[alike[(alike @ sizes**2).argmax()]], 0.75, method="nearest"))
+    return float(np.quantile(sizes[alike[(alike @ areas).argmax()]], 0.75, method="nearest"))
 
 
 def lines_of(parts: list[Part], size: float) -> tuple[list[list[Part]], list[Part]]:
@@ -84,22 +93,22 @@ def lines_of(parts: list[Part], size: float) -> tuple[list[list[Part]], list[Par
     A whole digit continues the line whose last digit is about as high on the page; a piece belongs
     to the line of the nearest whole digit.
     """
-    lines: list[list[Part]] = []
+    wholes: list[list[Part]] = []
     for part in sorted((p for p in parts if p.size >= tuned.WHOLE * size), key=lambda p: p.left):
-        away = [abs(line[-1].middle - part.middle) for line in lines]
+        away = [abs(line[-1].middle - part.middle) for line in wholes]
         if away and min(away) < tuned.SAME_LINE * size:
-            lines[int(np.argmin(away))].append(part)
+            wholes[int(np.argmin(away))].append(part)
         else:
-            lines.append([part])
-    full = [list(line) for line in lines]
+            wholes.append([part])
+    wholes.sort(key=lambda line: float(np.mean([part.middle for part in line])))
+    lines = [list(line) for line in wholes]
     strays: list[Part] = []
     for part in parts:
         if part.size < tuned.WHOLE * size:
-            near = [min(gap(part, whole) for whole in line) for line in lines]
+            near = [min(gap(part, whole) for whole in line) for line in wholes]
             best = int(np.argmin(near))
-            (full[best] if near[best] < tuned.STRAY * size else strays).append(part)
-    full.sort(key=lambda line: float(np.mean([part.middle for part in line])))
-    return [sorted(line, key=lambda part: (part.left, part.right)) for line in full], strays
+            (lines[best] if near[best] < tuned.STRAY * size else strays).append(part)
+    return [sorted(line, key=lambda part: (part.left, part.right)) for line in lines], strays
 
 
 def cut(part: Part, size: float) -> list[Part]:
@@ -122,8 +131,13 @@ def cut(part: Part, size: float) -> list[Part]:
 def against(run: list[Part], whole: Part, size: float) -> float:
     """What speaks against these parts being one digit, whatever the network makes of it."""
     cost = tuned.A_DIGIT + tuned.A_CUT * whole.cut
-    cost += tuned.LOW[1] * max(0, tuned.LOW[0] - whole.size / size)
-    cost += tuned.BROAD[1] * max(0, whole.width / size - tuned.BROAD[0])
+    unusual = abs(float(np.log(whole.size / size)))
+    for value, (most, weight) in (
+        (unusual, tuned.UNUSUAL),
+        (whole.width / size, tuned.BROAD),
+        (whole.width / whole.height, tuned.FLAT),
+    ):
+        cost += weight * max(0, value - most)
     for a, b in pairwise(run):
         if not b.cut:
             beside = a.right - b.left < 0.5 * min(a.width, b.width)
@@ -135,14 +149,6 @@ def against(run: list[Part], whole: Part, size: float) -> float:
 
 def leaving_out(part: Part, size: float) -> float:
     return tuned.LEFT_OUT[part.at_edge] * min(1.0, part.size / size)
-
-
-class Reading(NamedTuple):
-    """One way to read parts: its cost, its digits, and what is none."""
-
-    cost: float
-    digits: list[Digit]
-    marks: list[Part]
 
 
 def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading:
@@ -164,7 +170,7 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
             if last == first + 1 or whole.width < 1.5 * size:
                 runs.append((first, last, whole, fit(whole.ink)))
     probabilities = read(np.stack([image for *_, image in runs]))
-    best = [Reading(0.0, [], [])]
+    best = [Reading(0.0, [], [])]  # of the first 0, 1, 2, ... atoms
     for end, atom in enumerate(atoms, 1):
         cost, digits, marks = best[-1]
         options = [Reading(cost + leaving_out(atom, size), digits, [*marks, atom])]
@@ -172,24 +178,33 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
             if last == end:
                 cost, digits, marks = best[first]
                 cost += against(atoms[first:last], whole, size) - float(np.log(p.max()))
-                if digits:
-                    before = digits[-1].part
-                    over = (before.right - whole.left) / min(before.width, whole.width)
-                    cost += tuned.STACKED * max(0, over - 0.4)
                 options.append(Reading(cost, [*digits, Digit(whole, image, p)], marks))
         best.append(min(options, key=lambda option: option.cost))
     return best[-1]
 
 
-def read_parts(parts: list[Part], read: Reader, fit: Fit) -> list[Reading]:
-    """The readings of a page's lines, top to bottom; what belongs to no line is the last one's.
+def with_prior(lines: list[list[Digit]]) -> list[list[Digit]]:
+    """The digits, their probabilities times how often each class is among the page's others.
+
+    A table of one class is read better so, and a page of all classes no worse. To the count of each
+    class a few are added (Laplace's rule of succession).
+    """
+    p = np.array([digit.probabilities for line in lines for digit in line]).reshape(-1, 10)
+    p *= tuned.OTHERS + p.sum(axis=0) - p
+    rows = iter(p / p.sum(axis=1, keepdims=True))
+    return [[digit._replace(probabilities=next(rows)) for digit in line] for line in lines]
+
+
+def read_parts(parts: list[Part], read: Reader, fit: Fit) -> tuple[list[list[Digit]], list[Part]]:
+    """The digits of a page, line by line, and the parts that are none.
 
     Or one digit whose strokes are broken, if that costs less.
     """
     size = typical(parts)
     lines, strays = lines_of(parts, size)
     readings = [read_line(line, max(0.75 * size, typical(line)), read, fit) for line in lines]
-    readings.append(Reading(sum(leaving_out(part, size) for part in strays), [], strays))
+    cost = sum(reading.cost for reading in readings)
+    cost += sum(leaving_out(part, size) for part in strays)
     whole, count = joined(parts), sum(len(reading.digits) for reading in readings)
     reach = round(0.15 * whole.height) | 1
     near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
@@ -197,7 +212,7 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> list[Reading]:
     if 1 < len(parts) < 12 and count < 8 and compact:
         image = fit(whole.ink)
         probabilities = read(image[None])[0]
-        cost = tuned.A_DIGIT * count - float(np.log(probabilities.max()))
-        if cost < sum(reading.cost for reading in readings):
-            return [Reading(cost, [Digit(whole, image, probabilities)], [])]
-    return readings
+        if tuned.A_DIGIT * count - float(np.log(probabilities.max())) < cost:
+            return [[Digit(whole, image, probabilities)]], []
+    marks = [*strays, *(mark for reading in readings for mark in reading.marks)]
+    return with_prior([reading.digits for reading in readings if reading.digits]), marks

@@ -7,27 +7,27 @@ touching digits (C). FRESH and pictures by strangers were looked at only to coun
 FAINT = 0.05  # T: less than this share of the paper's light taken away is no ink
 INK = 0.15  # T: of the strongest ink; from here on a pixel belongs to a stroke
 WINDOW = 0.25  # T: of a picture's shorter side; wider than any stroke
-PENS = 10  # T: half pens; the narrower window that leaves soft shadows to the paper
 THIN = 0.012  # T: of a picture's longer side; no rule is thicker
-RULE = 0.85  # T: of a straight line from edge to edge must be ink in a rule
-WALL = 0.05  # S: of a picture's longer side; the shortest wall of a box
+LINE = 0.05  # T, S: of a picture's longer side; the shortest wall of a box
 FAINTER = 0.4  # T: of the main stroke's strength; what is fainter is a stain or shines through
 SPECK = 0.02  # T: of a picture's shorter side; smaller marks are no writing
 THICKER = (3.0, 2.2)  # T: times the usual pen; what is thicker is no stroke (second: at the edge)
+THINNER = 0.25  # S: times the usual pen; what is thinner is a border's edge
 
 STROKE = 2.4  # T: pixels of 28; thinner strokes are thickened to this (MNIST's: 2.1 to 4.3)
 WHOLE = 0.5  # S: of a digit's height; smaller parts are pieces of a digit, or none
 SAME_LINE = 0.6  # S: digit heights by which neighbours in a line may be apart, down
 STRAY = 0.5  # S: digit heights; a piece this far from every digit belongs to none
 WIDE = 0.8  # C: heights; what is wider may be several digits that touch
+OTHERS = 2.0  # S: digits of each class that every page is taken to hold beside those on it
 
 # What a reading costs beside -log p of its digits; the cheapest one is taken.
 A_DIGIT = 0.3  # C: for each digit, so that two must be surer than one
 A_CUT = 0.4  # C: for cutting through ink
 A_GAP = 4.0  # T ("two separate strokes"), S: for each digit height between the pieces of a digit
 TWO_WHOLE = 1.0  # C: for taking two parts of a digit's height beside each other as one
-LOW = (0.6, 5.0)  # S: for a digit lower than this share of the usual height: weight of the rest
-BROAD = (1.0, 3.0)  # S, C: for one that is wider than this, likewise
-STACKED = 3.0  # S: for a digit that begins above or below the one before it
+UNUSUAL = (0.35, 4.0)  # S: for a size whose log differs by more than this: weight of the rest
+BROAD = (1.0, 3.0)  # S, C: for a digit wider than this share of the usual height, likewise
+FLAT = (1.5, 1.0)  # S: for one wider than this share of its own height, likewise
 AT_EDGE = 0.5  # S: for joining what the picture's edge cuts off to a digit
 LEFT_OUT = (4.0, 1.6)  # S: for leaving out a part of a digit's height (second: at the edge)
