@@ -38,8 +38,8 @@ def blank_lines(text: bytes) -> bytes:
 def zipped(text: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("train.CSV", text)
-        archive.writestr("__MACOSX/._train.csv", b"what a Mac adds")
+        archive.writestr("digits.CSV", text)
+        archive.writestr("__MACOSX/._digits.csv", b"what a Mac adds")
         archive.writestr("readme.txt", b"hello")
     return buffer.getvalue()
 

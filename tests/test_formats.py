@@ -174,7 +174,7 @@ def test_nothing_is_said_of_mnist_nor_of_what_is_no_digit(capsys: pytest.Capture
     letters = np.zeros((60, 28, 28), np.uint8)
     for number, image in enumerate(letters):
         image[4 + number % 4 :, 4:10] = image[20:, 4 : 20 + number % 7] = 255
-    tables = [letters, mnist.images[:1]]
+    tables = [letters, mnist.images[[3070]]]  # a 1 that leans
     for digit in [*range(10), None]:
         of_class = np.flatnonzero((mnist.labels == digit) | (digit is None))
         choices = [rng.choice(of_class, rows, replace=False) for rows in (2, 10, 50, 200)]

@@ -104,7 +104,7 @@ def parse(content: bytes, start: int, width: int, columns: list[int]) -> np.ndar
     """
     import pandas as pd  # here, because importing it takes longer than loading the embedded data
 
-    if b"\0" in content:  # pandas would take it for the end of a cell
+    if b"\0" in content:  # for pandas 2 a cell ends there
         raise ValueError("holds more than text")
     rows, parts = io.BytesIO(content), []
     rows.seek(start)
