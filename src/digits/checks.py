@@ -25,7 +25,11 @@ LIES = {
 # Mean distances of tables of one class or all from MNIST: its own digits 0.04 to 0.15, transposed
 # 0.12 to 0.30; USPS, scikit-learn's, Fashion, Kannada and KMNIST 0.17 to 0.40, however they lie.
 LIKE_MNIST, CLEARLY_NEARER, ENOUGH = 0.18, 0.65, 10
-SAMPLE, REFERENCE = 400, 2000  # images that are compared, and of MNIST that they are compared with
+SAMPLE, REFERENCE = 200, 2000  # images that are compared, and of MNIST that they are compared with
+
+
+def note(path: Path, text: str) -> None:
+    print(one_line(f"note: {path}: {text}"), file=sys.stderr)
 
 
 def checked(path: Path, images: np.ndarray) -> np.ndarray:
@@ -33,47 +37,40 @@ def checked(path: Path, images: np.ndarray) -> np.ndarray:
 
     Inverts and turns where that is certain. Raises InputError if the ink is too dark to be 0-255.
     """
-    highest = images.max()
+    highest, count = images.max(), len(images)
     if highest < 128:
         advice = f"Multiply them by {255 / max(highest, 1):.4g}"
         expected = "pixels are expected as 0-255, 255 being full ink"
         raise InputError(f"{path}: no pixel exceeds {highest}; {expected}. {advice}")
-    count = len(images)
-    empty = np.ptp(images, axis=(1, 2)) == 0
-    if empty.any():
-        note(path, f"{empty.sum():,} of {count:,} images are blank; row {empty.argmax() + 1} is")
+    blank = np.ptp(images, axis=(1, 2)) == 0
+    if blank.any():
+        note(path, f"{blank.sum():,} of {count:,} images are blank; row {blank.argmax() + 1} is")
     # Of 140,000 digits, letters and clothes none has more than 43% of its border bright.
     bright = np.mean(images[:, BORDER] > 127, axis=1) > 0.5
     if bright.any():
         images = np.where(bright[:, None, None], 255 - images, images)
         what = "dark ink on a bright ground, in MNIST ink is 255 and the ground 0; inverted them"
         note(path, f"{bright.sum():,} of {count:,} images are {what}")
-    lie = how_they_lie(images[~empty])
+    lie = how_they_lie(images)
     if lie != "as in MNIST":
         note(path, f"the digits are {lie}; turned them as they are in MNIST")
         images = np.ascontiguousarray(LIES[lie](images))
     return images
 
 
-def note(path: Path, text: str) -> None:
-    print(one_line(f"note: {path}: {text}"), file=sys.stderr)
-
-
 def how_they_lie(images: np.ndarray) -> str:
     """The one of LIES that images (N, 28, 28) clearly have, by the nearest digits of MNIST."""
-    if len(images) < ENOUGH:
-        return "as in MNIST"
     with zipfile.ZipFile(EMBEDDED) as archive, archive.open("x_train.npy") as file:
         file.read(128)  # the header; to unpack all of the file would take 0.2 s
         mnist = np.frombuffer(file.read(REFERENCE * 784), np.uint8).reshape(-1, 28, 28)
-    mnist, images = directions(mnist), images[np.linspace(0, len(images) - 1, SAMPLE).astype(int)]
+    mnist, few = directions(mnist), images[np.linspace(0, len(images) - 1, SAMPLE).astype(int)]
     distance = {
-        lie: float(np.mean(1 - (directions(upright(images)) @ mnist.T).max(axis=1)))
+        lie: float(np.mean(1 - (directions(upright(few)) @ mnist.T).max(axis=1)))
         for lie, upright in LIES.items()
     }
     nearest = min(distance, key=distance.__getitem__)
     certain = distance[nearest] < min(LIKE_MNIST, CLEARLY_NEARER * distance["as in MNIST"])
-    return nearest if certain else "as in MNIST"
+    return nearest if certain and len(images) >= ENOUGH else "as in MNIST"
 
 
 def directions(images: np.ndarray) -> np.ndarray:

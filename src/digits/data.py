@@ -45,20 +45,20 @@ def load_data(path: str | Path | None = None) -> Data:
     Says on standard error what is odd about the images, and which digits have no image at all.
     """
     there = {entry.name.lower(): entry for entry in ROOT.iterdir()}  # broken links too
-    default = next((there[name] for name in KAGGLE if name in there), EMBEDDED)
-    path = Path(path or default)
+    path = Path(path or next((there[name] for name in KAGGLE if name in there), EMBEDDED))
     parts = read_parts(path, "train")
     images, labels = parts["train"]
     if labels is None:
         advice = "Is it Kaggle's test.csv? Training needs train.csv"
-        raise InputError(f"{path}: has no label column, so it cannot be trained on. {advice}")
+        raise InputError(f"{path}: has no labels, so it cannot be trained on. {advice}")
     digits = np.unique(labels).tolist()
     if len(digits) < 2:
         raise InputError(f"{path}: every label is {digits[0]}; give at least two digits")
     if len(digits) < 10:
         note(path, f"labels: only {', '.join(map(str, digits))}; the network will know no others")
-    test_images, test_labels = parts.get("test", (images[:0], labels[:0]))
-    assert test_labels is not None  # only an .npz has this part, and then with labels
+    test_images, test_labels = parts.get("test", (images, None))
+    if test_labels is None:
+        test_images, test_labels = images[:0], labels[:0]
     name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     return Data(name.as_posix(), images, labels, test_images, test_labels)
 
@@ -75,9 +75,8 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
     """
     validation = round(count * fraction)
     if validation >= count or (fraction > 0 and validation == 0):
-        advice = "each side needs at least one; give more digits or another fraction"
         what = f"{count} digits cannot be split with validation_fraction={fraction}"
-        raise InputError(f"{what}: {advice}")
+        raise InputError(f"{what}; give more digits, or a fraction that leaves some on each side")
     rows = np.random.default_rng([seed, SPLIT_STREAM]).permutation(count)
     return rows[validation:], rows[:validation]
 

@@ -21,18 +21,20 @@ from src.digits.tables import read_csv
 
 MAX_BYTES = 2**30  # of an unpacked file: half a million digits, over ten times Kaggle's train.csv
 IDX, NPY = b"\0\0\x08", b"\x93NUMPY"  # how these files begin
+EXCEL = b"xl/workbook.xml"  # what is in one of these
 PACKED: dict[bytes, Callable] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 TABLES = ".csv .tsv .txt .gz .zip .bz2 .xz .npz .npy -ubyte"
 FRAMES = ".parquet .xlsx .mat .h5 .pkl .pickle .arff"  # are refused with advice
-X_AND_Y = "pandas.DataFrame(numpy.array(x['X'])).assign(label=numpy.ravel(x['y']))"
-# How a file begins -> what it is, the Python that reads it as x, and that makes a frame of x.
+X_AND_Y = "frame = pandas.DataFrame(numpy.array(x['X'])).assign(label=numpy.ravel(x['y']))"
+ARFF = "frame = pandas.DataFrame(scipy.io.arff.loadarff({!r})[0]).astype(float)"
+# How a file begins -> what it is, and the Python that makes a frame of it.
 FOREIGN = {
-    b"PAR1": ("Parquet", "pandas.read_parquet({!r})", "x"),
-    b"xl/workbook.xml": ("Excel", "pandas.read_excel({!r})", "x"),
-    b"MATLAB": ("a MATLAB file", "scipy.io.loadmat({!r})", X_AND_Y),
-    b"\x89HDF": ("HDF5", "h5py.File({!r})", X_AND_Y),
-    b"\x80": ("a pickle (can it be trusted?)", "pandas.read_pickle({!r})", X_AND_Y),
-    b"@relation": ("ARFF", "scipy.io.arff.loadarff({!r})[0]", "pandas.DataFrame(x).astype(float)"),
+    b"PAR1": ("Parquet", "import pandas; frame = pandas.read_parquet({!r})"),
+    EXCEL: ("Excel", "import pandas; frame = pandas.read_excel({!r})"),
+    b"MATLAB": ("MATLAB", "import numpy, pandas, scipy.io; x = scipy.io.loadmat({!r}); " + X_AND_Y),
+    b"\x89HDF": ("HDF5", "import h5py, numpy, pandas; x = h5py.File({!r}); " + X_AND_Y),
+    b"\x80": ("a pickle", "import numpy, pandas; x = pandas.read_pickle({!r}); " + X_AND_Y),
+    b"@relation": ("ARFF", "import pandas, scipy.io.arff; " + ARFF),
 }
 
 Digits = tuple[np.ndarray, np.ndarray | None]  # images (N, 28, 28) uint8, labels (N,) 0-9
@@ -46,7 +48,7 @@ def is_table(path: Path) -> bool:
 def read_table(path: str | Path, wanted: str = "train") -> Digits:
     """The images (N, 28, 28) uint8 of a table, and its labels (N,) integers 0-9, or None.
 
-    Of a file with two parts `wanted` is "train" or "test". Raises InputError as read_parts does.
+    `wanted` is "train" or "test", for files with two parts. Raises InputError as read_parts does.
     """
     return read_parts(Path(path), wanted)[wanted]
 
@@ -59,21 +61,15 @@ def read_parts(path: Path, wanted: str) -> dict[str, Digits]:
     InputError with what is wrong and where.
     """
     content = unpack(path, wanted)
-    parts = {}
     if isinstance(content, bytes):
-        parts[wanted] = read_csv(path, content)
-    elif len(content) == 1:
-        (images,) = content.values()
-        parts[wanted] = check_arrays(path, images, labels_beside(path), "the array", "the labels")
+        parts = {wanted: read_csv(path, content)}
     else:
-        for part in ("train", "test"):
-            x, y = f"x_{part}", f"y_{part}"
-            missing = [name for name in (x, y) if name not in content]
-            if missing and (part == wanted or len(missing) == 1):
-                found = ", ".join(map(repr, content)) or "nothing"
-                raise InputError(f"{path}: has no array {missing[0]!r}, only {found}")
-            if not missing:
-                parts[part] = check_arrays(path, content[x], content[y], x, y)
+        if len(content) == 1:
+            content = {f"x_{wanted}": array for array in content.values()}
+        if f"x_{wanted}" not in content:
+            raise InputError(f"{path}: has no array 'x_{wanted}', only {list(content)}")
+        found = [part for part in ("train", "test") if f"x_{part}" in content]
+        parts = {part: check_arrays(path, content, part) for part in found}
     if path == EMBEDDED:
         return parts
     return {part: (checked(path, images), labels) for part, (images, labels) in parts.items()}
@@ -118,8 +114,8 @@ def unpack(path: Path, wanted: str) -> bytes | dict[str, np.ndarray]:
 def member(path: Path, archive: zipfile.ZipFile, wanted: str) -> bytes:
     """The CSV in a zip: the only one, or train.csv or test.csv. An Excel file is a zip, too."""
     names = archive.namelist()
-    if "xl/workbook.xml" in names:
-        return b"xl/workbook.xml"
+    if EXCEL.decode() in names:
+        return EXCEL
     names = [n for n in names if n.lower().endswith(".csv") and not n.startswith("__MACOSX")]
     if len(names) > 1:
         names = [name for name in names if Path(name).name.lower() == f"{wanted}.csv"] or names
@@ -132,12 +128,34 @@ def member(path: Path, archive: zipfile.ZipFile, wanted: str) -> bytes:
 def refuse_foreign(path: Path, head: bytes) -> None:
     """Raise InputError if a file begins as one of the FOREIGN formats does."""
     head = b"@relation" if b"@relation" in head.lower() else head  # comments come before it
-    for mark, (name, read, frame) in FOREIGN.items():
+    for mark, (name, code) in FOREIGN.items():
         if head.startswith(mark):
-            modules = "numpy, pandas, " + read.partition("(")[0].rpartition(".")[0]
-            code = f"import {modules}; x = {read.format(path.name)}; "
-            code += f"frame = {frame}; frame.to_csv('digits.csv', index=False)"
+            code = f"{code.format(path.name)}; frame.to_csv('digits.csv', index=False)"
             raise InputError(f"{path}: is {name}; make a CSV of it, in Python: {code}")
+
+
+def check_arrays(path: Path, arrays: dict[str, np.ndarray], part: str) -> Digits:
+    """Images and labels of "train" or "test", if they are what the network relies on.
+
+    Labels that are not among the arrays may be beside the file; else they are None.
+    """
+    x, y = f"x_{part}", f"y_{part}"
+    images = arrays[x]
+    count = len(images) if images.shape[1:] in ((28, 28), (784,)) else 0
+    if images.dtype != np.uint8 or count == 0:
+        what = f"is {images.dtype} {images.shape}, not uint8 (N, 28, 28) with N > 0"
+        raise InputError(f"{path}: {x} {what}")
+    images = images.reshape(-1, 28, 28)
+    labels = arrays[y] if y in arrays else labels_beside(path)
+    if labels is None:
+        return images, None
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        what = f"is {labels.dtype} {labels.shape}, not integers ({count},)"
+        raise InputError(f"{path}: {y} {what}")
+    wrong = np.flatnonzero((labels < 0) | (labels > 9))
+    if len(wrong):
+        raise InputError(f"{path}: {y}[{wrong[0]}] is {labels[wrong[0]]}, not 0-9")
+    return images, labels.astype(int)
 
 
 def labels_beside(path: Path) -> np.ndarray | None:
@@ -147,25 +165,5 @@ def labels_beside(path: Path) -> np.ndarray | None:
     for other in (path.with_name(name), path.with_name(f"{name}.gz")):
         if other != path and other.is_file():
             content = unpack(other, "labels")
-            arrays = {"text": np.array(content)} if isinstance(content, bytes) else content
-            return next(iter(arrays.values()), None)
+            return np.array(content) if isinstance(content, bytes) else [*content.values()].pop()
     return None
-
-
-def check_arrays(
-    path: Path, images: np.ndarray, labels: np.ndarray | None, x: str, y: str
-) -> Digits:
-    """Images and labels, called x and y in errors, if they are what the network relies on."""
-    count = len(images) if images.shape[1:] in ((28, 28), (784,)) else 0
-    if images.dtype != np.uint8 or count == 0:
-        what = f"is {images.dtype} {images.shape}, not uint8 (N, 28, 28) with N > 0"
-        raise InputError(f"{path}: {x} {what}")
-    if labels is not None:
-        if labels.shape != (count,) or labels.dtype.kind not in "iu":
-            what = f"is {labels.dtype} {labels.shape}, not integers ({count},)"
-            raise InputError(f"{path}: {y} {what}")
-        wrong = np.flatnonzero((labels < 0) | (labels > 9))
-        if len(wrong):
-            raise InputError(f"{path}: {y}[{wrong[0]}] is {labels[wrong[0]]}, not 0-9")
-        labels = labels.astype(int)
-    return images.reshape(-1, 28, 28), labels

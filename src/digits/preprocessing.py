@@ -11,9 +11,7 @@ import numpy as np
 SIDE = 28
 CENTRE = np.float32((SIDE - 1) / 2)
 Y, X = np.mgrid[:SIDE, :SIDE].astype(np.float32) - CENTRE  # each pixel's place, from the centre
-
-# 1, y, x, y^2, y x, x^2 of each pixel: the moments of the ink of N images (N, 784) are one product
-# with it.
+# The moments of the ink of N images (N, 784) are one product with these, (784, 6).
 MOMENTS = np.stack([np.ones_like(Y), Y, X, Y * Y, Y * X, X * X], axis=-1).reshape(-1, 6)
 
 

@@ -82,17 +82,17 @@ def order_columns(names: list[str]) -> list[int]:
             continue
         numbers = [int(digits) for digits in re.findall("[0-9]{1,9}", name)]
         number = -1 if name in LABEL else 28 * sum(numbers[:-1]) + sum(numbers[-1:])
-        known = name in LABEL or numbers
-        if number in places or not known:
-            what = "appears twice" if known else "is not known"
+        if number in places or not (numbers or name in LABEL):
             expected = "expected label,pixel0,...,pixel783, or numbers alone"
-            raise InputError(f"column {place + 1}, {name[:20]!r}, {what}; {expected}")
+            raise InputError(
+                f"column {place + 1}, {name[:20]!r}, is unknown or a double; {expected}"
+            )
         places[number] = place
     pixels = [number for number in sorted(places) if number >= 0]
-    right_count = PIXELS <= len(pixels) <= len(places) <= PIXELS + 1
-    if not right_count or pixels[-1] - pixels[0] >= len(pixels):
-        found = f"{len(names)} columns, {names[0][:20]!r} to {names[-1][:20]!r}"
-        raise InputError(f"has {found}; expected {PIXELS} pixels without a gap, and the label")
+    fits = PIXELS <= len(pixels) <= len(places) <= PIXELS + 1
+    if not fits or pixels[-1] - pixels[0] >= len(pixels):
+        expected = f"expected {PIXELS} pixels without a gap, and the label"
+        raise InputError(f"has {len(pixels)} numbered columns; {expected}")
     return [places[number] for number in sorted(places)]
 
 
@@ -104,7 +104,7 @@ def parse(content: bytes, start: int, width: int, columns: list[int]) -> np.ndar
     """
     import pandas as pd  # here, because importing it takes longer than loading the embedded data
 
-    if b"\0" in content:  # pandas would take it for the end of a cell
+    if b"\0" in content:  # for pandas 2 a cell ends there
         raise ValueError("holds more than text")
     rows, parts = io.BytesIO(content), []
     rows.seek(start)
@@ -113,8 +113,8 @@ def parse(content: bytes, start: int, width: int, columns: list[int]) -> np.ndar
         with np.errstate(invalid="ignore"):
             cells = numbers.astype(np.uint8)
         whole = numbers.dtype.kind in "iuf" and (cells == numbers).all()
-        if not whole or (len(columns) > PIXELS and cells[:, 0].max() > 9) or len(frame.T) != width:
-            raise ValueError("holds more than pixels, 0-255, and labels, 0-9")
+        if frame.shape[1] != width or not whole or cells[:, :-PIXELS].max(initial=0) > 9:
+            raise ValueError("holds more than labels, 0-9, and pixels, 0-255")
         parts.append(np.ascontiguousarray(cells))
     return np.concatenate(parts)
 
@@ -139,15 +139,13 @@ def first_fault(content: bytes, start: int, names: list[str], columns: list[int]
     rows = content[start:].decode(errors="replace").split("\n")
     for line, row in enumerate(rows, content.count(b"\n", 0, start) + 1):
         cells = row.split(",")
-        if not row.strip():
-            continue
-        if len(cells) != len(names):
+        if row.strip() and len(cells) != len(names):
             what = f"{len(cells)} columns, not {len(names)}; was the file cut off or edited?"
             return f"line {line} has {what}"
-        for column, limit in limits.items():
+        for column, limit in limits.items() if row.strip() else ():
             if not is_whole(cells[column], limit):
-                what = "a pixel" if limit > 9 else "the label"
-                what = f"found {cells[column][:20]!r}; {what} is expected, a whole number 0-{limit}"
+                kind = "a pixel" if limit > 9 else "the label"
+                what = f"found {cells[column][:20]!r}; {kind} is expected, a whole number 0-{limit}"
                 return f"line {line}, column {names[column]}: {what}"
     return ""
 
