@@ -128,7 +128,7 @@ def test_ticks_of_any_range_are_few_plain_and_apart(unit, values):
     style.log_axis(axes.xaxis, unit, least=1.25)
     figure.draw_without_rendering()
     left, right = axes.get_xlim()
-    assert right / left > 1.18  # what hardly moves looks like it
+    assert right / left > 1.18 and (right <= 100 or not unit)  # what hardly moves looks like it
     assert all(left < value <= right for value in values if value > 0)
     ticks = [tick for tick in axes.xaxis.get_major_ticks() if left <= tick.get_loc() <= right]
     labels = [tick.label1.get_text() for tick in ticks]
@@ -241,7 +241,7 @@ def test_the_ranking_names_and_measures_everything(tmp_path, figures, seeds):
     assert [bar.get_width() for bar in parameters.patches][:2] == [1000, 2000]
     assert ("shaded: within the noise of the best" in texts) == (seeds > 1)
     noise = [results.verdict.noise[label] for label in found]
-    noise[-1] = np.median(noise[:-1])  # the best one's own is not known
+    noise[-1] = np.mean(noise[:-1])  # the best one has none of its own
     bands = axes.patches[:4]
     assert [band.get_width() for band in bands] == pytest.approx(100 * np.nan_to_num(noise))
     assert [band.get_x() for band in bands] == pytest.approx([means["net 3"]] * 4)
