@@ -46,15 +46,15 @@ def make_run(config: Config, history: list[dict], **metrics) -> Run:
 
 
 def make_results(folder: Path, accuracies: dict, changes: dict | None = None, **failed) -> Results:
-    """Results of these accuracies: label -> one for each seed. The n-th takes n seconds."""
+    """Results of these accuracies: label -> one for each seed. The n-th takes n seconds at best."""
     configs = {}
     for place, (label, values) in enumerate(accuracies.items(), start=1):
         given = (changes or {}).get(label, {"hidden": (place,)})
         configs[label] = [Config(**given, seed=seed) for seed in range(max(2, len(values)))]
     results = Results(configs, {"question": "Which?"}, folder)
     for place, (label, values) in enumerate(accuracies.items(), start=1):
-        costs = {"seconds": place, "parameters": 1000 * place}
         for config, value in zip(configs[label], values):
+            costs = {"seconds": place + config.seed, "parameters": 1000 * place}
             history = make_history(3, value, config.seed)
             run = make_run(config, history, last_validation_accuracy=value, **costs)
             results.add(label, run)
