@@ -46,15 +46,15 @@ def make_run(config: Config, history: list[dict], **metrics) -> Run:
 
 
 def make_results(folder: Path, accuracies: dict, changes: dict | None = None, **failed) -> Results:
-    """Results of these accuracies: label -> one for each seed. The n-th takes n seconds."""
+    """Results of these accuracies: label -> one for each seed. The n-th takes n seconds at best."""
     configs = {}
     for place, (label, values) in enumerate(accuracies.items(), start=1):
         given = (changes or {}).get(label, {"hidden": (place,)})
         configs[label] = [Config(**given, seed=seed) for seed in range(max(2, len(values)))]
     results = Results(configs, {"question": "Which?"}, folder)
     for place, (label, values) in enumerate(accuracies.items(), start=1):
-        costs = {"seconds": place, "parameters": 1000 * place}
         for config, value in zip(configs[label], values):
+            costs = {"seconds": place + config.seed, "parameters": 1000 * place}
             history = make_history(3, value, config.seed)
             run = make_run(config, history, last_validation_accuracy=value, **costs)
             results.add(label, run)
@@ -128,7 +128,7 @@ def test_ticks_of_any_range_are_few_plain_and_apart(unit, values):
     style.log_axis(axes.xaxis, unit, least=1.25)
     figure.draw_without_rendering()
     left, right = axes.get_xlim()
-    assert right / left > 1.18  # what hardly moves looks like it
+    assert right / left > 1.18 and (right <= 100 or not unit)  # what hardly moves looks like it
     assert all(left < value <= right for value in values if value > 0)
     ticks = [tick for tick in axes.xaxis.get_major_ticks() if left <= tick.get_loc() <= right]
     labels = [tick.label1.get_text() for tick in ticks]
@@ -227,7 +227,8 @@ def test_old_figures_of_ours_go_and_others_stay(tmp_path):
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_the_ranking_names_and_measures_everything(tmp_path, figures, seeds):
-    found = {f"net {i}": [0.9 + 0.005 * i + 0.001 * s for s in range(seeds)] for i in range(4)}
+    spread = [0, 0.001, 0.003][:seeds]
+    found = {f"net {i}": [0.9 + 0.01 * i + (-1) ** i * more for more in spread] for i in range(4)}
     results = make_results(tmp_path, found | {"with x": [0.8], "lost": []})
     plot_ranking(tmp_path / "answer.png", results, list(results.configs))
     (axes, seconds, parameters), texts = figures[0].axes, all_texts(figures[0])
@@ -241,7 +242,8 @@ def test_the_ranking_names_and_measures_everything(tmp_path, figures, seeds):
     assert [bar.get_width() for bar in parameters.patches][:2] == [1000, 2000]
     assert ("shaded: within the noise of the best" in texts) == (seeds > 1)
     noise = [results.verdict.noise[label] for label in found]
-    noise[-1] = np.median(noise[:-1])  # the best one's own is not known
+    known = [each for each in results.verdict.noise.values() if np.isfinite(each)]
+    noise[-1] = sum(known) / max(1, len(known))  # the best one has none of its own
     bands = axes.patches[:4]
     assert [band.get_width() for band in bands] == pytest.approx(100 * np.nan_to_num(noise))
     assert [band.get_x() for band in bands] == pytest.approx([means["net 3"]] * 4)

@@ -35,7 +35,7 @@ def plot_ranking(path: Path, results: Any, shown: list[str]) -> None:
     costs = {cost: cheapest(results, shown, cost) for cost in ("seconds", "parameters")}
     costs = {cost: each for cost, each in costs.items() if np.nanmin(each) < np.nanmax(each)}
     noise = pd.Series(verdict.noise, dtype=float)  # unknown for the best and the unsteady ones
-    noise = 100 * noise.fillna(noise.median()).reindex(shown).fillna(0)
+    noise = 100 * noise.fillna(noise.mean()).reindex(shown).fillna(0)
     foot = "dot: mean of the seeds; ticks: each seed"
     foot += "; shaded: within the noise of the best" * int(noise.any())
     size, margins = (9, 0.36 * len(names) + 1.5), (2.1, 0.8, 0.85, 0.5)
