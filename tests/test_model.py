@@ -2,7 +2,7 @@
 
 The ladder for any network that you write yourself: values worked out by hand, the numerical
 gradient, the loss before training, one exact step (test_optimizers.py), the whole loop in its
-plainest form (test_loop.py), and a tiny set of images learned to the last one (test_train.py).
+plainest form, and a tiny set of images learned to the last one (both in test_train.py).
 """
 
 from itertools import pairwise
