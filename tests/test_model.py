@@ -2,7 +2,7 @@
 
 The ladder for any network that you write yourself: values worked out by hand, the numerical
 gradient, the loss before training, one exact step (test_optimizers.py), the whole loop in its
-plainest form (test_loop.py), and a tiny set of images learned to the last one (test_train.py).
+plainest form, and a tiny set of images learned to the last one (both in test_train.py).
 """
 
 from itertools import pairwise
@@ -149,6 +149,7 @@ def test_the_seed_decides_the_parameters():
 def test_what_is_no_network_is_refused(sizes, activation):
     with pytest.raises(ValueError, match=f"no network has .*{activation}"):
         NeuralNetwork(sizes, activation)
+    NeuralNetwork([1, 1], "relu")  # but this is one
 
 
 # --------------------------------------------------------------------- behaviour on digits
@@ -191,8 +192,8 @@ def test_predictions(digits):
         (np.zeros((2, 28, 28)), r"^x has shape \(2, 28, 28\), not \(N, 784\)$"),
         (np.zeros((2, 783)), "shape"),
         (np.ones((2, 784), np.uint8), "^x is not floats .* pixels 0-255$"),
-        (np.full((2, 784), 255.0), "0-255"),
-        (np.full((2, 784), -1.0), "0-255"),
+        (np.full((2, 784), 1.01), "0-255"),
+        (np.full((2, 784), -0.01), "0-255"),
         (np.full((2, 784), np.nan), "0-255"),
     ],
 )
