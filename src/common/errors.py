@@ -26,7 +26,9 @@ def explain(error: BaseException) -> int:
         message = f"{error.name} is not installed for this Python; run: {command}"
     elif not isinstance(error, (InputError, OSError, MemoryError)):
         return 1
-    elif isinstance(error, BrokenPipeError):  # python train.py | head: do not try it once more
+    try:
+        sys.stdout.flush()
+    except OSError:  # nobody reads, or a full disk: Python is not to try it once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     print("error:", one_line(message), file=sys.stderr)
     return 2
