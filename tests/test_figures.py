@@ -279,19 +279,19 @@ def test_of_many_configurations_the_best_are_named(tmp_path, figures, monkeypatc
 
 def test_a_grid_says_what_each_cell_reached_and_frames_the_best(tmp_path, figures):
     cells = {"a": [0.95, 0.951], "b": [0.98, 0.982], "c": [0.1], "d": []}
-    places = [(0.1, 32), (0.1, 64), (1.0, 32), (1.0, 64)]
+    places = [(0.1, 64), (0.1, 32), (1.0, 64), (1.0, 32)]  # drawn by size all the same
     changes = {c: {"learning_rate": rate, "batch_size": n} for c, (rate, n) in zip(cells, places)}
     results = make_results(tmp_path, cells, changes, d="diverged")
     assert results.is_grid
     plot_grid(tmp_path / "answer.png", results)
     axes = figures[0].axes[0]
     found = {text.get_position(): text.get_text() for text in axes.texts}
-    expected = {(0, 0): "4.95%\n± 0.07", (0, 1): "1.90%\n± 0.14", (1, 0): "90.00%"}
-    assert found == expected | {(1, 1): "failed"}
+    expected = {(0, 1): "4.95%\n± 0.07", (0, 0): "1.90%\n± 0.14", (1, 1): "90.00%"}
+    assert found == expected | {(1, 0): "failed"}
     (frame,) = axes.patches
-    assert frame.get_center() == pytest.approx((0, 1), abs=0.02)
+    assert frame.get_center() == pytest.approx((0, 0), abs=0.02)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1", "1.0"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["32", "64"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("batch size", "learning rate")
     means = axes.images[0].get_array()
-    assert means[1, 0] == pytest.approx(1.9) and means.mask[1, 1]
+    assert means[0, 0] == pytest.approx(1.9) and means.mask[0, 1]

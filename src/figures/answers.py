@@ -77,7 +77,8 @@ def plot_grid(path: Path, results: Any) -> None:
     answers a cell is as dark as it gets. Why a run failed, the comparison says.
     """
     wrong, verdict, varied = wrong_answers(results), results.verdict, results.varied
-    (ys, rows), (xs, columns) = (pd.factorize(varied[name]) for name in varied)
+    numeric = [pd.api.types.is_numeric_dtype(varied[name]) for name in varied]  # by size
+    (ys, rows), (xs, columns) = (pd.factorize(varied[n], sort) for n, sort in zip(varied, numeric))
     means, best = np.full((len(rows), len(columns)), np.nan), wrong[verdict.best].mean()
     size = min(7.0, 1.1 * len(columns)) + 2.2, min(6.0, 0.62 * len(rows)) + 1.6
     foot = f"wrong answers on {results.kind} images; framed: the best, and all within its noise"
