@@ -7,8 +7,8 @@
     python experiments.py --compare train mine   # two runs of train.py
 
 Edit the table below, or add a question: it is plain data. Figures and tables go to results/NAME/.
-A finished run is kept in results/runs/ and trained again only if its hyperparameters, the data or
-the code have changed; if you stop a sweep, the same command continues it.
+A finished run is kept in results/runs/ and trained again only if its hyperparameters, the data, the
+code or NumPy have changed; if you stop a sweep, the same command continues it.
 """
 
 from src.common.start import start

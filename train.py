@@ -114,7 +114,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     from src.common.code import code_key, sources
-    from src.common.files import locked, make_writable, read_npz
+    from src.common.files import keep_only, locked, make_writable, read_npz
     from src.common.script import held_back
     from src.runs import messages
     from src.runs.folder import checked_name, identity, write_run
@@ -125,6 +125,8 @@ def main() -> int:
     threadpool_limits(arguments.threads, user_api="blas")
     folder = arguments.results / checked_name(arguments.name)
     make_writable(folder)
+    if (folder / "summary.txt").exists():
+        raise InputError(f"{folder}: holds the tables of an experiment; give another --name")
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
     with locked(arguments.results / f".{arguments.name}.lock", busy):
         data = load_data(arguments.data)
@@ -147,6 +149,7 @@ def main() -> int:
             failure = error  # the last epoch before it is kept
         with held_back():  # a second, impatient Ctrl-C loses nothing
             run = record.finish(arguments.test)
+            keep_only(folder, [])  # no figure of an earlier run
             hashes = row_hashes(data.images[record.rows])
             earlier = before.get("trained_on", hashes[:0])
             write_run(folder, run, decided_by, np.union1d(hashes, earlier))

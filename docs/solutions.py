@@ -50,6 +50,7 @@ def adam_step(
     learning_rate: float = 0.001,
 ) -> None:
     """All in place, as the formulas stand in build_it.py."""
+    gradient = np.pad(gradient, (len(parameters) - len(gradient), 0))
     mean += 0.1 * (gradient - mean)
     square += 0.001 * (gradient**2 - square)
     corrected = np.sqrt(square / (1 - 0.999**step)) + 1e-8

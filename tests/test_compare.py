@@ -59,11 +59,11 @@ def test_nothing_is_said_where_the_images_are_not_the_same(digits: Data, tmp_pat
 
 
 def test_runs_of_two_projects_may_have_the_same_name(digits: Data, tmp_path: Path) -> None:
-    for project, seed in (("mine", 0), ("yours", 1)):
-        save(tmp_path / project / "train", digits, np.arange(60) < 50, seed=seed)
-    places = [str(tmp_path / project / "train") for project in ("mine", "yours")]
-    assert "mine/train or yours/train?" in said(tmp_path, *places)
-    with pytest.raises(InputError, match="give two runs with names of their own"):
+    places = [str(tmp_path / project / "results" / "train") for project in ("mine", "yours")]
+    for seed, place in enumerate(places):
+        save(Path(place), digits, np.arange(60) < 50, seed=seed)
+    assert "mine/results/train or yours/results/train?" in said(tmp_path, *places)
+    with pytest.raises(InputError, match="give two different runs"):
         compare_runs(tmp_path, places[0], places[0])
 
 
@@ -74,5 +74,5 @@ def test_what_is_no_run_is_named(digits: Data, tmp_path: Path) -> None:
         compare_runs(tmp_path, "a", "hidden_layers")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "config.json").write_text(json.dumps([]))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="b: damaged"):
         compare_runs(tmp_path, "a", "b")

@@ -44,6 +44,13 @@ def test_the_mistake_makes_this_test_fail(copy, exercise):
     assert f"FAILED {exercise.test}" in done.stdout
 
 
+DROPOUT = """    "dropout": {
+        "question": "How much dropout?",
+        "configurations": grid(dropout=[0.0, 0.1, 0.2, 0.5]),
+    },
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "edits",
@@ -54,6 +61,7 @@ def test_the_mistake_makes_this_test_fail(copy, exercise):
             ("train.py", r'"activation": "\w+"', '"activation": "tanh"'),
             ("train.py", r'"seed": \d+', '"seed": 1'),
             ("experiments.py", r"HIDDEN = \[\[\], \[\d+\]", "HIDDEN = [[], [100, 50]"),
+            ("experiments.py", r'    "recipes": \{', DROPOUT + '    "recipes": {'),
         ],
         [("train.py", r'"seed": 0', '"validation_fraction": 0, "seed": 0')],
     ],

@@ -76,15 +76,6 @@ def test_without_validation_images_others_are_looked_at_by_name(
     assert "validation" not in "".join(map(all_texts, figures))
 
 
-def test_figures_of_an_earlier_run_do_not_stand_beside_a_new_one(digits, tmp_path, monkeypatch):
-    inside.draw_run(tmp_path, run_with_layers(), digits)
-    (tmp_path / "mine.png").touch()
-    monkeypatch.setattr(inside, "plot_curves", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        inside.draw_run(tmp_path, run_with_layers(), digits)
-    assert {path.name for path in tmp_path.glob("*.png")} == {"mine.png"}
-
-
 @pytest.mark.parametrize(("activation", "panels", "epochs"), [("relu", 3, 0), ("tanh", 2, 4)])
 def test_only_hidden_relu_units_can_be_silent(tmp_path, figures, activation, panels, epochs):
     run = run_with_layers(epochs, (8,) * 10, activation=activation)

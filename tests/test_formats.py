@@ -11,7 +11,7 @@ import pytest
 
 from src.common.errors import InputError
 from src.digits import data
-from src.digits.checks import EMBEDDED, LIES, checked
+from src.digits.checks import EMBEDDED, ORIENTATIONS, checked
 from src.digits.data import Data, load_data, row_hashes, seen_rows
 from src.digits.formats import is_table, read_table
 from src.model import NeuralNetwork
@@ -152,19 +152,19 @@ def test_digits_without_labels(header: bool, index: bool, digits: Data, tmp_path
 # ---------------------------------------------------------------------------- how the images look
 
 
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("ground", [0, 255])
 def test_digits_are_put_right_and_it_is_said(
-    lie: str, ground: int, digits: Data, capsys: pytest.CaptureFixture
+    orientation: str, ground: int, digits: Data, capsys: pytest.CaptureFixture
 ) -> None:
     images = digits.images[:100]
-    put_right = checked(Path("x.npy"), ground ^ LIES[lie](images))
+    put_right = checked(Path("x.npy"), ground ^ ORIENTATIONS[orientation](images))
     np.testing.assert_array_equal(put_right, images)
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == (ground == 255) + (lie != "as in MNIST")
+    assert len(said) == (ground == 255) + (orientation != "as in MNIST")
     assert all(line.startswith("note: x.npy: ") for line in said)
     assert ground == 0 or "100 of 100 images are dark ink on a bright ground" in said[0]
-    assert lie == "as in MNIST" or lie in said[-1]
+    assert orientation == "as in MNIST" or orientation in said[-1]
 
 
 def test_nothing_is_said_of_mnist_nor_of_what_is_no_digit(capsys: pytest.CaptureFixture) -> None:

@@ -227,12 +227,33 @@ def test_a_second_training_into_the_same_folder_is_refused(small_npz, tmp_path):
     assert "another training is writing there" in errors
 
 
+def test_no_figure_of_an_earlier_run_stands_beside_a_new_network(small_npz, tmp_path, monkeypatch):
+    run("--data", small_npz, "--epochs", 1, cwd=tmp_path)
+    folder = tmp_path / "out" / "train"
+    (folder / "mine.png").touch()
+    words = ["--data", small_npz, "--epochs", 1, "--results", tmp_path / "out"]
+    monkeypatch.setattr(sys, "argv", ["train.py", *map(str, words)])
+    monkeypatch.setattr("src.figures.inside.draw_run", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        script.main()
+    assert {path.name for path in folder.glob("*.png")} == {"mine.png"}
+
+
 @pytest.mark.parametrize("name", ["..", "runs"])
 def test_a_name_is_a_name_and_no_path(name, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train.py", "--results", str(tmp_path), "--name", name])
     with pytest.raises(InputError, match="name"):
         script.main()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_tables_of_an_experiment_are_not_overwritten(tmp_path, monkeypatch):
+    (tmp_path / "activations").mkdir()
+    (tmp_path / "activations" / "summary.txt").touch()
+    words = ["train.py", "--results", str(tmp_path), "--name", "activations"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(InputError, match="activations: holds the tables of an experiment"):
+        script.main()
 
 
 @pytest.mark.parametrize(("name", "value"), [("hidden", 64), ("epochs", 0), ("epoch", 3)])

@@ -98,3 +98,15 @@ def make_writable(folder: Path, flag: str = "--results") -> None:
             raise PermissionError(errno.EACCES, "cannot be written to")
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror}; choose another with {flag}") from error
+
+
+def keep_only(folder: Path, names: list[str]) -> None:
+    """Remove the figures that were listed here before and are not among `names`, and list these.
+
+    What others have put into the folder stays.
+    """
+    listed = folder / ".figures"
+    before = listed.read_text("utf-8", "replace").splitlines() if listed.is_file() else []
+    for old in set(before) - set(names):
+        (folder / Path(old).name).unlink(missing_ok=True)
+    listed.write_text("\n".join(names), "utf-8")

@@ -18,7 +18,7 @@ class ArgumentParser(argparse.ArgumentParser):
     The description is printed as it is written.
     """
 
-    def __init__(self, description: str | None) -> None:
+    def __init__(self, description: str | None = None) -> None:
         raw = argparse.RawDescriptionHelpFormatter
         super().__init__(description=description, formatter_class=raw)
 

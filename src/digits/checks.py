@@ -15,7 +15,7 @@ from src.common.errors import InputError, one_line
 EMBEDDED = Path(__file__).resolve().parents[2] / "data" / "mnist.npz"
 BORDER = np.pad(np.zeros((26, 26), bool), 1, constant_values=True)
 # How the images may lie, and what puts them right.
-LIES = {
+ORIENTATIONS = {
     "as in MNIST": lambda images: images,
     "transposed, rows and columns swapped": lambda images: images.transpose(0, 2, 1),
     "mirrored left to right": lambda images: images[:, :, ::-1],
@@ -51,22 +51,22 @@ def checked(path: Path, images: np.ndarray) -> np.ndarray:
         images = np.where(bright[:, None, None], 255 - images, images)
         what = "dark ink on a bright ground, in MNIST ink is 255 and the ground 0; inverted them"
         note(path, f"{bright.sum():,} of {count:,} images are {what}")
-    lie = how_they_lie(images)
-    if lie != "as in MNIST":
-        note(path, f"the digits are {lie}; turned them as they are in MNIST")
-        images = np.ascontiguousarray(LIES[lie](images))
+    orientation = orientation_of(images)
+    if orientation != "as in MNIST":
+        note(path, f"the digits are {orientation}; turned them as they are in MNIST")
+        images = np.ascontiguousarray(ORIENTATIONS[orientation](images))
     return images
 
 
-def how_they_lie(images: np.ndarray) -> str:
-    """The one of LIES that images (N, 28, 28) clearly have, by the nearest digits of MNIST."""
+def orientation_of(images: np.ndarray) -> str:
+    """Which of ORIENTATIONS images (N, 28, 28) clearly have, by the nearest digits of MNIST."""
     with zipfile.ZipFile(EMBEDDED) as archive, archive.open("x_train.npy") as file:
         file.read(128)  # the header; to unpack all of the file would take 0.2 s
         mnist = np.frombuffer(file.read(REFERENCE * 784), np.uint8).reshape(-1, 28, 28)
     mnist, few = directions(mnist), images[np.linspace(0, len(images) - 1, SAMPLE).astype(int)]
     distance = {
-        lie: float(np.mean(1 - (directions(upright(few)) @ mnist.T).max(axis=1)))
-        for lie, upright in LIES.items()
+        orientation: float(np.mean(1 - (directions(upright(few)) @ mnist.T).max(axis=1)))
+        for orientation, upright in ORIENTATIONS.items()
     }
     nearest = min(distance, key=distance.__getitem__)
     certain = distance[nearest] < min(LIKE_MNIST, CLEARLY_NEARER * distance["as in MNIST"])

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from src.figures import style
+from src.common.files import keep_only
 from src.figures.answers import plot_grid, plot_ranking
 from src.figures.curves import plot_comparison, plot_curves
 
@@ -24,7 +24,7 @@ def draw_experiment(results: Any, suffix: str = "png", all_figures: bool = False
     curves = {label: re.sub(r"[^\w.-]", "_", f"curves_{label}.{suffix}") for label in drawn}
     comparison, answer = f"comparison.{suffix}", f"answer.{suffix}"
     has_answer = len(behind) > 1
-    style.keep_only(folder, [*curves.values(), *[comparison] * bool(drawn), *[answer] * has_answer])
+    keep_only(folder, [*curves.values(), *[comparison] * bool(drawn), *[answer] * has_answer])
     for label, runs in drawn.items():
         layers, seeds = "-".join(map(str, runs[0].config.layer_sizes)), len(runs)
         title = f"{label}: {layers}, {seeds} seed{'s' * (seeds > 1)}"

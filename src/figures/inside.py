@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from src.activations import softmax
+from src.common.files import keep_only
 from src.digits.data import Data, split
 from src.digits.preprocessing import PREPROCESSING
 from src.figures import learning, style
@@ -19,8 +20,7 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
     """All figures of one run, finished or not, as files in `folder`; those of an earlier run go."""
     names = ["curves", "layers", "first_layer", "confusion", "mistakes", "learning"]
     paths = {name: folder / f"{name}.{suffix}" for name in names}
-    style.keep_only(folder, [])
-    style.keep_only(folder, [*(path.name for path in paths.values()), "learning.gif"])
+    keep_only(folder, [*(path.name for path in paths.values()), "learning.gif"])
 
     layers, epoch = "-".join(map(str, run.config.layer_sizes)), int(run.history[-1]["epoch"])
     plot_curves(paths["curves"], f"{layers} after {epoch} epoch{'s' * (epoch != 1)}", [run])

@@ -130,15 +130,3 @@ def draw_tiles(
     for number, text in enumerate(captions):
         at = across * (number % columns) + 13.5, down * (number // columns) + 29
         axes.text(*at, text, ha="center", va="top", size=8)
-
-
-def keep_only(folder: Path, names: list[str]) -> None:
-    """Remove the figures that were listed here before and are not among `names`, and list these.
-
-    What others have put into the folder stays.
-    """
-    listed = folder / ".figures"
-    before = listed.read_text("utf-8").splitlines() if listed.is_file() else []
-    for old in set(before) - set(names):
-        (folder / old).unlink(missing_ok=True)
-    listed.write_text("\n".join(names), "utf-8")

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ def compare_runs(root: Path, *places: str) -> Results:
 
     Raises InputError where no run is saved.
     """
-    a, b = ("/".join(Path(place).parts[-2:]) for place in places)  # of two projects: mine/train
-    if a == b:
-        raise InputError(f"{places[0]}, {places[1]}: give two runs with names of their own")
+    one, other = (Path(place).resolve().parts for place in places)
+    if one == other:
+        raise InputError(f"{places[0]}, {places[1]}: give two different runs")
+    length = next(n for n in count(1) if one[-n:] != other[-n:])  # two projects: mine/results/train
+    a, b = ("/".join(parts[-length:]) for parts in (one, other))
     (ours, our_images), (theirs, their_images) = (saved_run(root, place) for place in places)
     validated = bool(ours.right.size and theirs.right.size)
     entry = {"question": f"{a} or {b}?", "score_test": not validated}

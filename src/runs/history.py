@@ -108,6 +108,7 @@ class Recorder:
         """Ctrl-C: the last whole epoch is the end. Raises it again if there is none to keep."""
         if len(self.history) < 2:
             raise KeyboardInterrupt
+        self.network.parameters[...] = self.last
         self.stopped, self.snapshots = "interrupted", {}  # a film would take too long now
 
     @np.errstate(all="ignore")  # weights may be finite, and their sums not
@@ -118,7 +119,7 @@ class Recorder:
         the best one, whose lead on the validation images is partly luck.
         """
         data, last, (images, labels) = self.data, self.history[-1], self.validation
-        self.network.parameters[...] = self.last  # where an epoch was broken off
+        self.network.parameters[...] = self.last  # where the epoch after it diverged
         metrics = {
             "data": data.source,
             "parameters": self.last.size,

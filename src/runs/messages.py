@@ -73,9 +73,8 @@ def print_end(run: Run, folder: Path) -> None:
     metrics = run.metrics
     if "stopped" in metrics:
         print(f"stopped after epoch {metrics['last_epoch']}: {metrics['stopped']}")
-    else:
-        for warning in warnings_about(run):
-            print(f"warning: {warning}", file=sys.stderr)
+    for warning in warnings_about(run):
+        print(f"warning: {warning}", file=sys.stderr)
     print(outcome(metrics))
     if "best_epoch" in metrics:
         best, epoch = metrics["best_validation_accuracy"], metrics["best_epoch"]

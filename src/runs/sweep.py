@@ -117,9 +117,9 @@ def train_all(
 
 
 def work(config: Config) -> float:
-    """About how long a run takes, in some unit."""
-    images = 100_000 if config.augmentation == "none" else 300_000  # as many multiplications
-    return config.epochs * (count_parameters(config.layer_sizes) + images)
+    """About how long a run takes, in multiplications for each image."""
+    beside = 100_000 if config.augmentation == "none" else 300_000  # the network's own
+    return config.epochs * (count_parameters(config.layer_sizes) + beside)
 
 
 def told(wanted: Wanted, result: Any) -> Run | str:
