@@ -45,17 +45,6 @@ class Page(NamedTuple):
         return [digit for line in self.lines for digit in line]
 
 
-def check_file(path: Path) -> None:
-    """Raise InputError for what is no ordinary file, which might never end, or is another kind."""
-    if path.exists() and not path.is_file():
-        raise InputError("not an ordinary file; give a picture")
-    with open(path, "rb") as file:
-        start = file.read(8)
-    if b"%PDF" in start or b"ftyp" in start:
-        kind = "a PDF" if b"%PDF" in start else "HEIC or another format of films and phones"
-        raise InputError(f"{kind}; save it as a PNG or JPEG and give that")
-
-
 def prepared(image: Image.Image) -> tuple[np.ndarray, int]:
     """A frame as (H, W, 3) uint8, upright, WORKING_SIDE a side at most.
 
@@ -83,8 +72,8 @@ def open_pages(source: Path | BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
     Raises InputError, without the path, if it is no sound picture or has over MAX_PIXELS pixels.
     """
     try:
-        if isinstance(source, Path):
-            check_file(source)
+        if isinstance(source, Path) and source.exists() and not source.is_file():
+            raise InputError("not an ordinary file; give a picture")  # it might never end
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(source, formats=FORMATS) as image:
@@ -102,7 +91,7 @@ def open_pages(source: Path | BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
         most = f"over {MAX_PIXELS:,} pixels, or {MAX_SIDE:,} a side"
         raise InputError(f"has {most}; make it smaller") from None
     except Exception as error:  # damaged bytes make decoders fail in a dozen ways
-        reason = f"not a picture that can be read ({', '.join(FORMATS)})"
+        reason = f"not a picture that can be read ({', '.join(FORMATS)}); save it as a PNG or JPEG"
         raise InputError(getattr(error, "strerror", None) or reason) from error
 
 

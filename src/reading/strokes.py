@@ -87,8 +87,8 @@ def typical(parts: list[Part]) -> float:
     return float(np.quantile(sizes[alike[(alike @ areas).argmax()]], 0.75, method="nearest"))
 
 
-def lines_of(parts: list[Part], size: float) -> tuple[list[list[Part]], list[Part]]:
-    """Parts to lines, top to bottom, each from left to right; and pieces far from all of them.
+def lines_of(parts: list[Part], size: float) -> list[list[Part]]:
+    """Parts to lines, top to bottom, each from left to right.
 
     A whole digit continues the line whose last digit is about as high on the page; a piece belongs
     to the line of the nearest whole digit.
@@ -102,13 +102,11 @@ def lines_of(parts: list[Part], size: float) -> tuple[list[list[Part]], list[Par
             wholes.append([part])
     wholes.sort(key=lambda line: float(np.mean([part.middle for part in line])))
     lines = [list(line) for line in wholes]
-    strays: list[Part] = []
     for part in parts:
         if part.size < tuned.WHOLE * size:
             near = [min(gap(part, whole) for whole in line) for line in wholes]
-            best = int(np.argmin(near))
-            (lines[best] if near[best] < tuned.STRAY * size else strays).append(part)
-    return [sorted(line, key=lambda part: (part.left, part.right)) for line in lines], strays
+            lines[int(np.argmin(near))].append(part)
+    return [sorted(line, key=lambda part: (part.left, part.right)) for line in lines]
 
 
 def cut(part: Part, size: float) -> list[Part]:
@@ -132,12 +130,9 @@ def against(run: list[Part], whole: Part, size: float) -> float:
     """What speaks against these parts being one digit, whatever the network makes of it."""
     cost = tuned.A_DIGIT + tuned.A_CUT * whole.cut
     unusual = abs(float(np.log(whole.size / size)))
-    for value, (most, weight) in (
-        (unusual, tuned.UNUSUAL),
-        (whole.width / size, tuned.BROAD),
-        (whole.width / whole.height, tuned.FLAT),
-    ):
-        cost += weight * max(0, value - most)
+    cost += tuned.UNUSUAL[1] * max(0, unusual - tuned.UNUSUAL[0])
+    cost += tuned.BROAD[1] * max(0, whole.width / size - tuned.BROAD[0])
+    cost += tuned.FLAT[1] * max(0, whole.width / whole.height - tuned.FLAT[0])
     for a, b in pairwise(run):
         if not b.cut:
             beside = a.right - b.left < 0.5 * min(a.width, b.width)
@@ -145,10 +140,6 @@ def against(run: list[Part], whole: Part, size: float) -> float:
             cost += tuned.A_GAP * gap(a, b) / size + tuned.TWO_WHOLE * both
     edge = sum(part.at_edge for part in run)
     return cost + tuned.AT_EDGE * edge * (edge < len(run))
-
-
-def leaving_out(part: Part, size: float) -> float:
-    return tuned.LEFT_OUT[part.at_edge] * min(1.0, part.size / size)
 
 
 def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading:
@@ -173,7 +164,8 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
     best = [Reading(0.0, [], [])]  # of the first 0, 1, 2, ... atoms
     for end, atom in enumerate(atoms, 1):
         cost, digits, marks = best[-1]
-        options = [Reading(cost + leaving_out(atom, size), digits, [*marks, atom])]
+        cost += tuned.LEFT_OUT[atom.at_edge] * min(1.0, atom.size / size)
+        options = [Reading(cost, digits, [*marks, atom])]
         for (first, last, whole, image), p in zip(runs, probabilities):
             if last == end:
                 cost, digits, marks = best[first]
@@ -201,10 +193,10 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> tuple[list[list[Dig
     Or one digit whose strokes are broken, if that costs less.
     """
     size = typical(parts)
-    lines, strays = lines_of(parts, size)
-    readings = [read_line(line, max(0.75 * size, typical(line)), read, fit) for line in lines]
-    cost = sum(reading.cost for reading in readings)
-    cost += sum(leaving_out(part, size) for part in strays)
+    readings = [
+        read_line(line, max(0.75 * size, typical(line)), read, fit)
+        for line in lines_of(parts, size)
+    ]
     whole, count = joined(parts), sum(len(reading.digits) for reading in readings)
     reach = round(0.15 * whole.height) | 1
     near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
@@ -212,7 +204,9 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> tuple[list[list[Dig
     if 1 < len(parts) < 12 and count < 8 and compact:
         image = fit(whole.ink)
         probabilities = read(image[None])[0]
-        if tuned.A_DIGIT * count - float(np.log(probabilities.max())) < cost:
+        if tuned.A_DIGIT * count - float(np.log(probabilities.max())) < sum(
+            reading.cost for reading in readings
+        ):
             return [[Digit(whole, image, probabilities)]], []
-    marks = [*strays, *(mark for reading in readings for mark in reading.marks)]
+    marks = [mark for reading in readings for mark in reading.marks]
     return with_prior([reading.digits for reading in readings if reading.digits]), marks
