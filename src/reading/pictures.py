@@ -51,8 +51,7 @@ def prepared(image: Image.Image) -> tuple[np.ndarray, int]:
     What is transparent is made white, or black if what is visible is light ink.
     """
     longer_side, image = max(image.size), ImageOps.exif_transpose(image)
-    limit = (5 * WORKING_SIDE, 5 * WORKING_SIDE)
-    image.thumbnail(limit, Image.Resampling.NEAREST)  # only some pixels, for memory's sake
+    image.thumbnail((4000, 4000), Image.Resampling.NEAREST)  # fewer pixels, for memory's sake
     if image.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
         grey = np.nan_to_num(np.asarray(image, np.float32))
         grey -= min(0, grey.min())
@@ -183,10 +182,8 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     `read`, images (N, 28, 28) to probabilities (N, 10), decides which strokes are one digit. Raises
     InputError if there are none.
     """
-    page = picture
-    if max(page.shape[:2]) < SMALL:
-        more = SMALL / max(page.shape[:2])
-        page = cv2.resize(page, None, fx=more, fy=more, interpolation=cv2.INTER_CUBIC)
+    more = max(1, SMALL / max(picture.shape[:2]))
+    page = cv2.resize(picture, None, fx=more, fy=more, interpolation=cv2.INTER_CUBIC)
     off, mask = find_ink(page)
     parts, others = find_parts(off, without_rules(mask))
     if len(parts) > MAX_PARTS:

@@ -87,8 +87,8 @@ def typical(parts: list[Part]) -> float:
     return float(np.quantile(sizes[alike[(alike @ areas).argmax()]], 0.75, method="nearest"))
 
 
-def lines_of(parts: list[Part], size: float) -> list[list[Part]]:
-    """Parts to lines, top to bottom, each from left to right.
+def lines_of(parts: list[Part], size: float) -> tuple[list[list[Part]], list[Part]]:
+    """Parts to lines, top to bottom, each from left to right; and pieces far from all of them.
 
     A whole digit continues the line whose last digit is about as high on the page; a piece belongs
     to the line of the nearest whole digit.
@@ -102,11 +102,13 @@ def lines_of(parts: list[Part], size: float) -> list[list[Part]]:
             wholes.append([part])
     wholes.sort(key=lambda line: float(np.mean([part.middle for part in line])))
     lines = [list(line) for line in wholes]
+    strays: list[Part] = []
     for part in parts:
         if part.size < tuned.WHOLE * size:
             near = [min(gap(part, whole) for whole in line) for line in wholes]
-            lines[int(np.argmin(near))].append(part)
-    return [sorted(line, key=lambda part: (part.left, part.right)) for line in lines]
+            best = int(np.argmin(near))
+            (lines[best] if near[best] < tuned.STRAY * size else strays).append(part)
+    return [sorted(line, key=lambda part: (part.left, part.right)) for line in lines], strays
 
 
 def cut(part: Part, size: float) -> list[Part]:
@@ -193,10 +195,8 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> tuple[list[list[Dig
     Or one digit whose strokes are broken, if that costs less.
     """
     size = typical(parts)
-    readings = [
-        read_line(line, max(0.75 * size, typical(line)), read, fit)
-        for line in lines_of(parts, size)
-    ]
+    lines, strays = lines_of(parts, size)
+    readings = [read_line(line, max(0.75 * size, typical(line)), read, fit) for line in lines]
     whole, count = joined(parts), sum(len(reading.digits) for reading in readings)
     reach = round(0.15 * whole.height) | 1
     near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
@@ -208,5 +208,5 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> tuple[list[list[Dig
             reading.cost for reading in readings
         ):
             return [[Digit(whole, image, probabilities)]], []
-    marks = [mark for reading in readings for mark in reading.marks]
+    marks = [*strays, *(mark for reading in readings for mark in reading.marks)]
     return with_prior([reading.digits for reading in readings if reading.digits]), marks

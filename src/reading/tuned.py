@@ -17,6 +17,7 @@ THINNER = 0.25  # S: times the usual pen; what is thinner is a border's edge
 STROKE = 2.4  # T: pixels of 28; thinner strokes are thickened to this (MNIST's: 2.1 to 4.3)
 WHOLE = 0.5  # S: of a digit's height; smaller parts are pieces of a digit, or none
 SAME_LINE = 0.6  # S: digit heights by which neighbours in a line may be apart, down
+STRAY = 0.5  # S: digit heights; a piece this far from every digit belongs to none
 WIDE = 0.8  # C: heights; what is wider may be several digits that touch
 OTHERS = 2.0  # S: digits of each class that every page is taken to hold beside those on it
 
