@@ -89,24 +89,6 @@ def test_sheets_are_read_completely_in_8_of_10(read: Reader) -> None:
     assert sum(right.values()) >= 0.8 * 20 * len(right)
 
 
-def test_mnist_drawn_back_as_pictures_is_read_as_well_as_the_originals(
-    mnist: Data, read: Reader
-) -> None:
-    rng = np.random.default_rng(0)
-    rows = rng.choice(len(mnist.test_images), 1000, replace=False)
-    right = 0
-    for image, label in zip(mnist.test_images[rows], mnist.test_labels[rows]):
-        side = int(rng.integers(100, 400))
-        width, height = map(int, rng.integers(side + 20, 900, 2))
-        page = Image.new("L", (width, height), 255)
-        digit = Image.fromarray(255 - image).resize((side, side), Image.Resampling.BICUBIC)
-        page.paste(digit, (int(rng.integers(width - side)), int(rng.integers(height - side))))
-        right += answer(np.asarray(page), read) == str(label)
-    before = np.mean(read(mnist.test_images[rows]).argmax(axis=1) == mnist.test_labels[rows])
-    print(f"{before:.1%} of the originals, {right / 1000:.1%} of the pictures")
-    assert right / 1000 >= before - 0.005
-
-
 def test_of_answers_given_with_90_to_95_percent_about_that_share_is_right(
     mnist: Data, read: Reader
 ) -> None:

@@ -13,7 +13,7 @@ from src.common.errors import InputError
 from src.digits.data import EMBEDDED, Data, load_data
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
-from src.reading.ink import find_ink, sheet_of_paper, without_rules
+from src.reading.ink import sheet_of_paper, without_rules
 from src.reading.pictures import Page, find_digits, fit, open_pages
 from src.reading.strokes import Reader
 from src.runs.config import Config
@@ -21,7 +21,6 @@ from src.utils import scale
 from tests.training import run_of
 
 POINT = "1 mark beside the digits (a minus, a point?) left out"
-FONTS = ["DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "STIXGeneral", "cmss10", "cmtt10"]
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +34,12 @@ def network(mnist: Data) -> NeuralNetwork:
     return run_of(Config(epochs=4), some).network
 
 
-def rendered(digit: int, font: str = "DejaVuSans", size: int = 120, page: int = 300) -> Image.Image:
+def rendered(digit: int) -> Image.Image:
     """A dark blue digit in the upper left of a nearly white page."""
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    image = Image.new("RGB", (page, page), (245, 240, 235))
-    pen = ImageFont.truetype(folder / f"{font}.ttf", size)
-    ImageDraw.Draw(image).text((page // 6, page // 12), str(digit), font=pen, fill=(30, 30, 90))
+    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    image = Image.new("RGB", (300, 300), (245, 240, 235))
+    pen = ImageFont.truetype(font, 120)
+    ImageDraw.Draw(image).text((50, 25), str(digit), font=pen, fill=(30, 30, 90))
     return image
 
 
@@ -124,20 +123,6 @@ def test_exif_rotation_is_undone() -> None:
     assert np.array_equal(lying, through_file(image))
 
 
-def test_rendered_digits_are_recognised(network: NeuralNetwork) -> None:
-    shown, digits = [], []
-    names = ("as it is", "light on dark", "shaded")
-    for number, font in enumerate(FONTS[::2]):
-        for size, page in ((40, 250), (120, 300)):
-            for digit in range(10):
-                name = names[(number + digit) % 3]
-                shown.append(to_digit(VARIANTS[name](rendered(digit, font, size, page))))
-                digits.append(digit)
-    right = network.predict(scale(np.array(shown))) == digits
-    print(f"{right.mean():.1%} of {len(right)} rendered digits")
-    assert right.mean() > 0.85  # the reference network, trained longer, reads 97 %
-
-
 def drawn_on_a_page(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """An MNIST image (28, 28), dark on light, enlarged, somewhere on a page, through a JPEG."""
     side = int(rng.integers(100, 400))
@@ -198,16 +183,6 @@ def test_fit_puts_the_centre_of_mass_in_the_middle() -> None:
 def grey(light: np.ndarray) -> np.ndarray:
     """Brightness (H, W) in [0, 1] as a picture (H, W, 3) uint8."""
     return np.rint(255 * light).astype(np.uint8)[..., None].repeat(3, axis=2)
-
-
-def test_ink_is_told_from_uneven_paper_whichever_is_darker() -> None:
-    y, x = np.mgrid[-1:1:200j, -1:1:300j]
-    ink = (np.abs(y) < 0.5) & (np.abs(x) < 0.05)
-    far = (np.abs(y) > 0.55) | (np.abs(x) > 0.1)
-    paper = 0.6 + 0.2 * x + 0.1 * y * y
-    for sign in (-1, 1):
-        _, mask = find_ink(grey(paper + sign * 0.15 * ink))
-        assert mask[ink].all() and not mask[far].any()
 
 
 def test_rules_are_taken_out_and_strokes_across_them_are_not_cut() -> None:
@@ -283,13 +258,6 @@ def test_touching_digits_are_parted_where_the_reader_is_surest() -> None:
     assert left.box[2] == pytest.approx(165, abs=12) and right.box[0] == left.box[2]
 
 
-def test_writing_cut_off_by_the_edge_is_remarked_on() -> None:
-    light = np.full((300, 300), 0.95)
-    light[100:300, 140:170] = light[150:170, 100:200] = 0.1
-    page = page_of(grey(light))
-    assert len(page.digits) == 1 and "edge" in page.remarks[0]
-
-
 def test_a_dash_is_no_digit() -> None:
     light = np.full((300, 400), 0.95)
     light[140:150, 100:300] = 0.1
@@ -334,6 +302,22 @@ def test_digits_at_the_edge_are_read() -> None:
         seven(light, top, left)
     page = page_of(grey(light))
     assert len(page.digits) == 3 and "touches the edge" in page.remarks[0]
+
+
+def test_a_doubtful_digit_is_read_as_the_others_on_its_page_are() -> None:
+    light = np.full((200, 700), 0.95)
+    for left in range(50, 650, 100):
+        seven(light, 60, left)
+
+    def read(images: np.ndarray) -> np.ndarray:  # five sevens, and one that may be a 1
+        p = np.full((len(images), 10), 1e-3)
+        p[:, 7] = 0.99
+        p[images.sum(axis=(1, 2)).argmax()] = [1e-3, 0.55, *[1e-3] * 5, 0.45, 1e-3, 1e-3]
+        return p
+
+    light[75:150, 65:75] = 0.1  # a thicker one
+    answers = [int(digit.probabilities.argmax()) for digit in page_of(grey(light), read).digits]
+    assert answers == [7] * 6
 
 
 def test_thin_strokes_are_thickened_to_those_of_mnist() -> None:
@@ -392,19 +376,20 @@ def test_a_picture_too_large_to_unpack_is_refused_before_it_is(tmp_path: Path) -
 def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
     good = io.BytesIO()
     rendered(3).save(good, "PNG")
-    damaged = {"text.png": b"hello", "empty.png": b"", "cut.png": good.getvalue()[:400]}
+    damaged = {
+        "text.png": b"hello",
+        "a.pdf": b"%PDF-1.7",
+        "empty.png": b"",
+        "cut.png": good.getvalue()[:400],
+    }
     for name, content in damaged.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match="not a picture"):
+        with pytest.raises(InputError, match=r"not a picture .* as a PNG or JPEG"):
             open_picture(tmp_path / name)
     with pytest.raises(InputError, match="No such file"):
         open_picture(tmp_path / "missing.png")
     with pytest.raises(InputError, match="not an ordinary file"):
         open_picture(tmp_path)
-    for start, words in ((b"%PDF-1.7", "PDF; save"), (b"\0\0\0\x18ftypheic", "HEIC .*JPEG")):
-        (tmp_path / "other").write_bytes(start + bytes(100))
-        with pytest.raises(InputError, match=words):
-            open_picture(tmp_path / "other")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

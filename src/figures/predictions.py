@@ -29,15 +29,8 @@ def draw_page(axes: Axes, name: str, page: Any) -> None:
         left, top, right, bottom = digit.box
         corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
         axes.plot(*corners, color=COLOURS[1], lw=1.2)
-        axes.text(
-            left,
-            top,
-            str(digit.probabilities.argmax()),
-            color="white",
-            va="bottom",
-            fontsize=9,
-            bbox=label,
-        )
+        answer = str(digit.probabilities.argmax())
+        axes.text(left, top, answer, color="white", va="bottom", fontsize=9, bbox=label)
     axes.spines[:].set_visible(True)
 
 
@@ -69,12 +62,12 @@ def draw_probabilities(axes: Axes, probabilities: list[np.ndarray], columns: int
 
 
 def plot_predictions(
-    path: Path,
-    pages: list[tuple[str, Any]],
-    prepare: Callable[[np.ndarray], np.ndarray],
-    total: int,
+    path: Path, pages: list[tuple[str, Any]], prepare: Callable, total: int
 ) -> None:
-    """The named pages, of `total` there were, and each digit prepared as the network sees it."""
+    """The named pages, of `total` there were, and each digit as the network sees it.
+
+    `prepare` is the preprocessing, images (N, 28, 28) uint8 to the same.
+    """
     rows = [rows_needed(page) for _, page in pages]
     columns = min(PER_ROW, max(2, *(len(page.digits) for _, page in pages), 0))
     more = f" (the first {len(pages)} of {total:,} pictures)" if total > len(pages) else ""

@@ -17,7 +17,6 @@ def sheet_of_paper(colours: np.ndarray) -> np.ndarray:
     if min(colours.shape[:2]) < 40:
         return everywhere  # an icon
     grey = cv2.resize(colours, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).min(axis=2)
-    grey = cv2.blur(grey, (3, 3))
     _, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))  # no grain of wood
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -110,10 +109,4 @@ def without_rules(mask: np.ndarray) -> np.ndarray:
         lines = level_lines(page)
         thick = cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((limit + 1, 1), np.uint8))
         rest = np.ascontiguousarray((rest & (thick | 1 - lines)).T)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
-    if len(stats) == 1:
-        return mask  # one straight stroke was all
-    largest = stats[1 + stats[1:, cv2.CC_STAT_AREA].argmax()]
-    span = max(largest[[cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] / mask.shape)
-    cropped = span > 0.9 and rest.mean() > 0.12  # then strokes themselves run from edge to edge
-    return mask if cropped else rest
+    return rest if rest.any() else mask  # one straight stroke was all

@@ -45,25 +45,13 @@ class Page(NamedTuple):
         return [digit for line in self.lines for digit in line]
 
 
-def check_file(path: Path) -> None:
-    """Raise InputError for what is no ordinary file, which might never end, or is another kind."""
-    if path.exists() and not path.is_file():
-        raise InputError("not an ordinary file; give a picture")
-    with open(path, "rb") as file:
-        start = file.read(8)
-    if b"%PDF" in start or b"ftyp" in start:
-        kind = "a PDF" if b"%PDF" in start else "HEIC or another format of films and phones"
-        raise InputError(f"{kind}; save it as a PNG or JPEG and give that")
-
-
 def prepared(image: Image.Image) -> tuple[np.ndarray, int]:
     """A frame as (H, W, 3) uint8, upright, WORKING_SIDE a side at most.
 
     What is transparent is made white, or black if what is visible is light ink.
     """
     longer_side, image = max(image.size), ImageOps.exif_transpose(image)
-    limit = (5 * WORKING_SIDE, 5 * WORKING_SIDE)
-    image.thumbnail(limit, Image.Resampling.NEAREST)  # only some pixels, for memory's sake
+    image.thumbnail((4000, 4000), Image.Resampling.NEAREST)  # fewer pixels, for memory's sake
     if image.mode[0] in "IF":  # 16 or 32 bits a pixel, which convert would cut off at 255
         grey = np.nan_to_num(np.asarray(image, np.float32))
         grey -= min(0, grey.min())
@@ -83,8 +71,8 @@ def open_pages(source: Path | BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
     Raises InputError, without the path, if it is no sound picture or has over MAX_PIXELS pixels.
     """
     try:
-        if isinstance(source, Path):
-            check_file(source)
+        if isinstance(source, Path) and source.exists() and not source.is_file():
+            raise InputError("not an ordinary file; give a picture")  # it might never end
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(source, formats=FORMATS) as image:
@@ -102,7 +90,7 @@ def open_pages(source: Path | BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
         most = f"over {MAX_PIXELS:,} pixels, or {MAX_SIDE:,} a side"
         raise InputError(f"has {most}; make it smaller") from None
     except Exception as error:  # damaged bytes make decoders fail in a dozen ways
-        reason = f"not a picture that can be read ({', '.join(FORMATS)})"
+        reason = f"not a picture that can be read ({', '.join(FORMATS)}); save it as a PNG or JPEG"
         raise InputError(getattr(error, "strerror", None) or reason) from error
 
 
@@ -194,10 +182,8 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     `read`, images (N, 28, 28) to probabilities (N, 10), decides which strokes are one digit. Raises
     InputError if there are none.
     """
-    page = picture
-    if max(page.shape[:2]) < SMALL:
-        more = SMALL / max(page.shape[:2])
-        page = cv2.resize(page, None, fx=more, fy=more, interpolation=cv2.INTER_CUBIC)
+    more = max(1, SMALL / max(picture.shape[:2]))
+    page = cv2.resize(picture, None, fx=more, fy=more, interpolation=cv2.INTER_CUBIC)
     off, mask = find_ink(page)
     parts, others = find_parts(off, without_rules(mask))
     if len(parts) > MAX_PARTS:

@@ -132,12 +132,9 @@ def against(run: list[Part], whole: Part, size: float) -> float:
     """What speaks against these parts being one digit, whatever the network makes of it."""
     cost = tuned.A_DIGIT + tuned.A_CUT * whole.cut
     unusual = abs(float(np.log(whole.size / size)))
-    for value, (most, weight) in (
-        (unusual, tuned.UNUSUAL),
-        (whole.width / size, tuned.BROAD),
-        (whole.width / whole.height, tuned.FLAT),
-    ):
-        cost += weight * max(0, value - most)
+    cost += tuned.UNUSUAL[1] * max(0, unusual - tuned.UNUSUAL[0])
+    cost += tuned.BROAD[1] * max(0, whole.width / size - tuned.BROAD[0])
+    cost += tuned.FLAT[1] * max(0, whole.width / whole.height - tuned.FLAT[0])
     for a, b in pairwise(run):
         if not b.cut:
             beside = a.right - b.left < 0.5 * min(a.width, b.width)
@@ -145,10 +142,6 @@ def against(run: list[Part], whole: Part, size: float) -> float:
             cost += tuned.A_GAP * gap(a, b) / size + tuned.TWO_WHOLE * both
     edge = sum(part.at_edge for part in run)
     return cost + tuned.AT_EDGE * edge * (edge < len(run))
-
-
-def leaving_out(part: Part, size: float) -> float:
-    return tuned.LEFT_OUT[part.at_edge] * min(1.0, part.size / size)
 
 
 def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading:
@@ -173,7 +166,8 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
     best = [Reading(0.0, [], [])]  # of the first 0, 1, 2, ... atoms
     for end, atom in enumerate(atoms, 1):
         cost, digits, marks = best[-1]
-        options = [Reading(cost + leaving_out(atom, size), digits, [*marks, atom])]
+        cost += tuned.LEFT_OUT[atom.at_edge] * min(1.0, atom.size / size)
+        options = [Reading(cost, digits, [*marks, atom])]
         for (first, last, whole, image), p in zip(runs, probabilities):
             if last == end:
                 cost, digits, marks = best[first]
@@ -203,8 +197,6 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> tuple[list[list[Dig
     size = typical(parts)
     lines, strays = lines_of(parts, size)
     readings = [read_line(line, max(0.75 * size, typical(line)), read, fit) for line in lines]
-    cost = sum(reading.cost for reading in readings)
-    cost += sum(leaving_out(part, size) for part in strays)
     whole, count = joined(parts), sum(len(reading.digits) for reading in readings)
     reach = round(0.15 * whole.height) | 1
     near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
@@ -212,7 +204,9 @@ def read_parts(parts: list[Part], read: Reader, fit: Fit) -> tuple[list[list[Dig
     if 1 < len(parts) < 12 and count < 8 and compact:
         image = fit(whole.ink)
         probabilities = read(image[None])[0]
-        if tuned.A_DIGIT * count - float(np.log(probabilities.max())) < cost:
+        if tuned.A_DIGIT * count - float(np.log(probabilities.max())) < sum(
+            reading.cost for reading in readings
+        ):
             return [[Digit(whole, image, probabilities)]], []
     marks = [*strays, *(mark for reading in readings for mark in reading.marks)]
     return with_prior([reading.digits for reading in readings if reading.digits]), marks
