@@ -114,14 +114,14 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     from src.common.code import code_key, sources
-    from src.common.files import keep_only, locked, make_writable, read_npz
+    from src.common.files import keep_only, locked, make_writable
     from src.common.script import held_back
     from src.runs import messages
     from src.runs.folder import checked_name, identity, write_run
     from src.runs.recipes import chosen
 
     arguments = parse_arguments()
-    config, network = chosen(VALUES, arguments)
+    config, network, earlier = chosen(VALUES, arguments)
     threadpool_limits(arguments.threads, user_api="blas")
     folder = arguments.results / checked_name(arguments.name)
     make_writable(folder)
@@ -133,12 +133,10 @@ def main() -> int:
         if arguments.test and not len(data.test_images):
             raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
         decided_by = identity(config, data, code_key(sources()), arguments.test)
-        before, failure = {}, None
         if network:
             decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
-            before = read_npz(arguments.go_on, [])
         messages.print_start(config, data, arguments.threads)
-        record = Recorder(messages.print_epoch, arguments.film, arguments.patience)
+        record, failure = Recorder(messages.print_epoch, arguments.film, arguments.patience), None
         try:
             train(config, data, record, network)
         except KeyboardInterrupt:
@@ -151,7 +149,6 @@ def main() -> int:
             run = record.finish(arguments.test)
             keep_only(folder, [])  # no figure of an earlier run
             hashes = row_hashes(data.images[record.rows])
-            earlier = before.get("trained_on", hashes[:0])
             write_run(folder, run, decided_by, np.union1d(hashes, earlier))
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 

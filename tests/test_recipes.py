@@ -25,9 +25,11 @@ def test_plain_is_the_reference_best_the_same_network_and_record_a_larger_one() 
 
 def test_a_saved_network_goes_on_with_its_own_values_and_no_other_layers(tmp_path: Path) -> None:
     path = tmp_path / "network.npz"
-    save_network(path, NeuralNetwork([784, 8, 10], "tanh"), {"config": {"epochs": 3}})
-    config, network = chosen({"epochs": 7}, Namespace(recipe=None, go_on=path, seed=5))
-    assert config == Config(hidden=(8,), activation="tanh", epochs=3, seed=5)
+    known = {"preprocessing": "deskew", "config": {"epochs": 3}}
+    save_network(path, NeuralNetwork([784, 8, 10], "tanh"), known, [1, 2])
+    config, network, seen = chosen({"epochs": 7}, Namespace(recipe=None, go_on=path, seed=5))
+    same = {"hidden": (8,), "activation": "tanh", "preprocessing": "deskew"}
+    assert config == Config(epochs=3, seed=5, **same) and seen.tolist() == [1, 2]
     assert network is not None and network.layer_sizes == [784, 8, 10]
     for change in ({"hidden": (9,)}, {"activation": "relu"}, {"recipe": "best"}):
         with pytest.raises(

@@ -40,7 +40,8 @@ def save_network(
 def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
     """The network and metadata that save_network wrote, to the same bits.
 
-    Raises InputError if the file is not sound.
+    The metadata has a "config" in any case, and "trained_on". Raises InputError if the file is not
+    sound.
     """
     arrays = read_npz(Path(path), ["header", "parameters"])
     parameters = arrays["parameters"]
@@ -55,7 +56,10 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
             raise ValueError(f"parameters are {dtype}, or not all of them finite")
         network = NeuralNetwork(sizes, header["activation"], "zeros", dtype=dtype.type)
         network.parameters[...] = parameters
-        return network, dict(header["metadata"])
+        metadata = {"config": {}} | header["metadata"]
+        metadata["trained_on"] = arrays.get("trained_on", np.empty(0)).astype("<u8").ravel()
+        metadata["config"] = dict(metadata["config"])
+        return network, metadata
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a network that can be used: {error}") from error
 
@@ -65,14 +69,14 @@ def doubts(paths: list[Path], images: np.ndarray) -> list[str]:
 
     Which digits they know, if not all ten, and how many of the images they were trained on.
     """
-    said, hashes = [], [np.empty(0, "<u8")]
+    said, hashes = [], []
     for path in paths:
-        metrics = load_network(path)[1].get("metrics")
+        metadata = load_network(path)[1]
+        hashes.append(metadata["trained_on"])
+        metrics = metadata.get("metrics")
         known = metrics.get("digits") if isinstance(metrics, dict) else None
         if isinstance(known, list) and len(known) < 10:
             said.append(f"{path}: was trained on {', '.join(map(str, known))} and knows no others")
-        trained_on = read_npz(path, ["header"]).get("trained_on", hashes[0])
-        hashes += [trained_on.ravel()] * (trained_on.dtype == hashes[0].dtype)
     if seen := seen_rows(images, np.concatenate(hashes)):
         what = "the network was trained on: its answers to them say nothing about new digits"
         said.append(f"{seen:,} of the {len(images):,} images are among those that {what}")

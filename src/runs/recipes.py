@@ -7,6 +7,8 @@ Each is given by its differences from the defaults of Config, which are the reci
 
 import argparse
 
+import numpy as np
+
 from src.common.errors import InputError
 from src.model import NeuralNetwork
 from src.reading.saved import load_network
@@ -56,16 +58,20 @@ def recipe(name: str) -> Config:
     return Config().with_(**RECIPES[name])
 
 
-def chosen(values: dict, arguments: argparse.Namespace) -> tuple[Config, NeuralNetwork | None]:
-    """The config that train.py was asked for, and the network that it is to go on with.
+def chosen(
+    values: dict, arguments: argparse.Namespace
+) -> tuple[Config, NeuralNetwork | None, np.ndarray]:
+    """The config that train.py was asked for, the network that it is to go on with, and the
+    row_hashes of the images that this network was trained on.
 
-    That is the recipe's, the saved network's or that of these values, with the flags. Raises
+    The config is the recipe's, the saved network's or that of these values, with the flags. Raises
     InputError if the network's file is not sound, or its layers are not those asked for.
     """
-    network = None
+    network, trained_on = None, np.empty(0, "<u8")
     if arguments.go_on:
         network, metadata = load_network(arguments.go_on)
-        values = metadata.get("config", {})
+        trained_on = metadata["trained_on"]
+        values = {"preprocessing": metadata.get("preprocessing", "none")} | metadata["config"]
         values |= {"hidden": network.layer_sizes[1:-1], "activation": network.activation}
     config = recipe(arguments.recipe) if arguments.recipe else Config().with_(**values)
     flags = {name: value for name, value in vars(arguments).items() if name in vars(config)}
@@ -74,4 +80,4 @@ def chosen(values: dict, arguments: argparse.Namespace) -> tuple[Config, NeuralN
     if network and layers != (network.layer_sizes, network.activation):
         made = f"the network is {network.layer_sizes} with {network.activation}"
         raise InputError(f"--continue: {made}, not {layers[0]} with {layers[1]}; leave that out")
-    return config, network
+    return config, network, trained_on
