@@ -85,17 +85,16 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int =
     return np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, -1)
 
 
-def evaluate(
-    network: NeuralNetwork, images: np.ndarray, labels: np.ndarray, batch_size: int = 1000
-) -> tuple[float, float]:
+def logits_of(network: NeuralNetwork, images: np.ndarray) -> np.ndarray:
+    """The logits (N, K) of images (N, ...), pixels 0-255."""
+    parts = np.array_split(images, 1 + len(images) // 1000)  # not all at once, for memory's sake
+    return np.concatenate([network.forward(scale(part, network.dtype))[0] for part in parts])
+
+
+def evaluate(network: NeuralNetwork, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on uint8 images (N, ...) and labels (N,); NaN if N = 0."""
     if len(images) == 0:
         return float("nan"), float("nan")
-    total_loss, correct = 0.0, 0
-    for start in range(0, len(images), batch_size):  # not all at once, for memory's sake
-        rows = slice(start, start + batch_size)
-        logits, _ = network.forward(scale(images[rows], network.dtype))
-        loss, _ = cross_entropy(logits, labels[rows])
-        total_loss += loss * len(logits)
-        correct += int(np.sum(logits.argmax(axis=1) == labels[rows]))
-    return total_loss / len(images), correct / len(images)
+    logits = logits_of(network, images)
+    loss, _ = cross_entropy(logits, labels)
+    return loss, float(np.mean(logits.argmax(axis=1) == labels))

@@ -9,9 +9,9 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-# As in the scripts: one BLAS thread, set before NumPy is imported.
-for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ[name] = "1"
+from src.common.start import BLAS
+
+os.environ.update(dict.fromkeys(BLAS, "1"))  # as in the scripts, before NumPy is imported
 
 from pathlib import Path
 

@@ -19,7 +19,7 @@ from src.common.errors import InputError
 from src.digits.data import load_data, split
 from src.reading.saved import load_network
 from src.runs.config import Config
-from src.runs.folder import read_run
+from src.runs.folder import read_run, settle
 from src.utils import evaluate
 from tests.conftest import ROOT
 
@@ -202,18 +202,18 @@ def test_ctrl_c_keeps_what_was_learned_up_to_the_last_whole_epoch(small_npz, tmp
 
 @pytest.mark.parametrize("kills", [4, pytest.param(30, marks=pytest.mark.slow)])
 def test_killed_runs_leave_one_whole_run(kills, small_npz, tmp_path):
-    """Runs of alternating sizes, killed at all moments."""
+    """Runs of alternating sizes, killed before, while and after they are written."""
     arguments, folder = ["--data", small_npz, "--epochs", 2], tmp_path / "out" / "train"
+    run(*arguments, "--hidden", 8, cwd=tmp_path)
     for number in range(kills):
-        process = start(*arguments, "--hidden", 8 + number % 2, cwd=tmp_path)
-        for lines, _ in enumerate(process.stdout):  # at another line of its output each time
-            if lines > 19 + number % 5:
-                break
+        process = start(*arguments, "--hidden", 9 + number % 2, cwd=tmp_path)
+        while not process.stdout.readline().startswith("epoch   2"):
+            assert process.poll() is None
         time.sleep(0.013 * (number % 7))
         process.kill()
         process.communicate()
-        if (folder / "config.json").exists():
-            check_whole(folder)
+        settle(folder)  # as whoever reads or writes it next does
+        check_whole(folder)
     run(*arguments, cwd=tmp_path)
     left = {path.name for path in folder.parent.iterdir()} - {"train", ".train.lock"}
     assert not left | {path.name for path in folder.glob(".*")} - {".figures"}

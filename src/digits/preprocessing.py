@@ -60,15 +60,19 @@ def resample(
     axis, centre, size = Y[:, 0], CENTRE + 1, SIDE + 2
     pictures = np.arange(len(ink))[:, None]
     rows = y[:, None] + h[:, None] * axis + centre
-    found = between(wide.reshape(-1, size), rows, size * pictures)
+    found = interpolate(wide.reshape(-1, size), rows, size * pictures)
     columns = (x[:, None] + lean[:, None] * axis + centre)[:, :, None]
     columns = columns + (w[:, None] * axis)[:, None, :]
     starts = size * np.arange(len(ink) * SIDE).reshape(-1, SIDE, 1)
-    return between(found.ravel(), columns, starts)
+    return interpolate(found.ravel(), columns, starts)
 
 
-def between(values: np.ndarray, places: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """What is at these places, from 0 to 29, behind `starts`: on a line from value to value."""
+def interpolate(values: np.ndarray, places: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The rows of values (V, ...) at `starts` + `places`, linear between one row and the next.
+
+    `places` are floats; what lies outside 0 to 29 is moved to the edge. `starts` are integers that
+    broadcast against them. Returns the shape of `places`, then that of a row.
+    """
     share = np.clip(places, 0, np.float32(SIDE + 0.999))
     whole = np.floor(share)
     share -= whole

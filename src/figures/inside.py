@@ -12,7 +12,7 @@ from src.digits.preprocessing import PREPROCESSING
 from src.figures import learning, style
 from src.figures.curves import draw_curve, finish, plot_curves
 from src.model import NeuralNetwork
-from src.utils import confusion_matrix, scale
+from src.utils import confusion_matrix, logits_of
 
 
 @np.errstate(all="ignore")  # what overflows in a network that diverged is left out
@@ -29,7 +29,7 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
 
     images, labels, what = look_at(run, data)
     seen = PREPROCESSING[run.config.preprocessing](images)
-    probabilities = softmax(run.network.forward(scale(seen))[0])
+    probabilities = softmax(logits_of(run.network, seen))
     plot_confusion(paths["confusion"], labels, probabilities.argmax(axis=1), what)
     plot_mistakes(paths["mistakes"], images, labels, probabilities, what)
     if len(run.snapshots) > 1:

@@ -13,7 +13,7 @@ from src.common.files import read_npz, replacing
 from src.digits.data import ROOT, seen_rows
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork, count_parameters
-from src.utils import scale
+from src.utils import logits_of
 
 DEFAULT_MODEL = ROOT / "results" / "train" / "network.npz"
 VERSION = 2  # since 2 all weights come before all biases
@@ -109,11 +109,8 @@ def mean_probabilities(models: list[Model], images: np.ndarray) -> np.ndarray:
         raise InputError(f"images are {images.dtype} {images.shape}; give uint8 of (N, 28, 28)")
     total = np.zeros((len(images), 10))
     for network, preprocessing in models:
-        for start in range(0, len(images), 1000):  # not all at once, for memory's sake
-            rows = slice(start, start + 1000)
-            x = scale(PREPROCESSING[preprocessing](images[rows]), network.dtype)
-            with np.errstate(all="ignore"):
-                total[rows] += softmax(network.forward(x)[0])
+        with np.errstate(all="ignore"):
+            total += softmax(logits_of(network, PREPROCESSING[preprocessing](images)))
     if not np.isfinite(total).all():
         raise InputError("the network answers NaN: its weights are too large; train it again")
     return total / len(models)

@@ -14,7 +14,7 @@ from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.diagnostics import layer_statistics
-from src.utils import evaluate, scale
+from src.utils import evaluate, logits_of
 
 TRAIN_SAMPLE = 5000  # training images that loss and accuracy are measured on, always the same
 LAYER_SAMPLE = 1000  # training images that the layers' statistics are taken over
@@ -139,8 +139,8 @@ class Recorder:
                 "best_validation_accuracy": self.best["validation_accuracy"],
                 "last_validation_accuracy": last["validation_accuracy"],
             }
-            logits = [self.network.forward(scale(part))[0] for part in np.array_split(images, 10)]
-            right, best = np.concatenate(logits).argmax(axis=1) == labels, self.best_parameters
+            right = logits_of(self.network, images).argmax(axis=1) == labels
+            best = self.best_parameters
         if score_test and len(data.test_images):
             test_images = PREPROCESSING[self.config.preprocessing](data.test_images)
             loss, accuracy = evaluate(self.network, test_images, data.test_labels)
