@@ -117,7 +117,7 @@ def main() -> int:
     from src.common.files import keep_only, locked, make_writable
     from src.common.script import held_back
     from src.runs import messages
-    from src.runs.folder import checked_name, identity, write_run
+    from src.runs.folder import checked_name, identity_of, write_run
     from src.runs.recipes import chosen
 
     arguments = parse_arguments()
@@ -132,9 +132,9 @@ def main() -> int:
         data = load_data(arguments.data)
         if arguments.test and not len(data.test_images):
             raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
-        decided_by = identity(config, data, code_key(sources()), arguments.test)
+        identity = identity_of(config, data, code_key(sources()), arguments.test)
         if network:
-            decided_by["continues"] = sha256(network.parameters.tobytes()).hexdigest()
+            identity["continues"] = sha256(network.parameters.tobytes()).hexdigest()
         messages.print_start(config, data, arguments.threads)
         record, failure = Recorder(messages.print_epoch, arguments.film, arguments.patience), None
         try:
@@ -149,7 +149,7 @@ def main() -> int:
             run = record.finish(arguments.test)
             keep_only(folder, [])  # no figure of an earlier run
             hashes = row_hashes(data.images[record.rows])
-            write_run(folder, run, decided_by, np.union1d(hashes, earlier))
+            write_run(folder, run, identity, np.union1d(hashes, earlier))
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)

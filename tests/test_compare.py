@@ -10,7 +10,7 @@ from src.common.errors import InputError
 from src.digits.data import Data
 from src.runs.compare import compare_runs
 from src.runs.config import Config
-from src.runs.folder import identity, write_run
+from src.runs.folder import identity_of, write_run
 from src.runs.report import write_tables
 from tests.training import run_of
 
@@ -19,7 +19,7 @@ def save(folder: Path, data: Data, right: np.ndarray, **changes: object) -> None
     config = Config(hidden=(), epochs=1, **changes)
     run = run_of(config, data)
     run.right = right
-    write_run(folder, run, identity(config, data, "code", False))
+    write_run(folder, run, identity_of(config, data, "code", False))
 
 
 def said(root: Path, *places: str) -> str:

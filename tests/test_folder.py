@@ -16,7 +16,7 @@ from src.common.errors import InputError
 from src.digits.data import Data
 from src.reading.saved import load_network
 from src.runs.config import Config
-from src.runs.folder import identity, read_run, run_name, write_run
+from src.runs.folder import identity_of, read_run, run_name, write_run
 from src.runs.history import Recorder, Run
 from train import train
 
@@ -27,23 +27,23 @@ CONFIG = Config(hidden=(8,), epochs=2)
 def finished(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, Run]:
     record = Recorder()
     train(CONFIG, digits, record)
-    decided_by = identity(CONFIG, digits, "code", score_test=True)
-    folder = tmp_path_factory.mktemp("runs") / run_name(decided_by)
+    identity = identity_of(CONFIG, digits, "code", score_test=True)
+    folder = tmp_path_factory.mktemp("runs") / run_name(identity)
     run = record.finish(score_test=True)
-    write_run(folder, run, decided_by)
-    return folder, decided_by, run
+    write_run(folder, run, identity)
+    return folder, identity, run
 
 
 @pytest.fixture
 def copy(finished: tuple[Path, dict, Run], tmp_path: Path) -> tuple[Path, dict]:
-    folder, decided_by, _ = finished
+    folder, identity, _ = finished
     shutil.copytree(folder, tmp_path / folder.name)
-    return tmp_path / folder.name, decided_by
+    return tmp_path / folder.name, identity
 
 
 def test_what_is_read_is_what_was_written(finished: tuple[Path, dict, Run]) -> None:
-    folder, decided_by, run = finished
-    read = read_run(folder, decided_by)
+    folder, identity, run = finished
+    read = read_run(folder, identity)
     assert read.config == CONFIG
     assert (read.metrics, read.history) == (run.metrics, run.history)
     assert (read.right == run.right).all() and len(read.right) == 60
@@ -51,7 +51,7 @@ def test_what_is_read_is_what_was_written(finished: tuple[Path, dict, Run]) -> N
     for name, parameters in (("network", run.network.parameters), ("best", run.best)):
         network, saved_with = load_network(folder / f"{name}.npz")
         assert network.parameters.tobytes() == parameters.tobytes()
-        assert saved_with["config"] == decided_by["config"]
+        assert saved_with["config"] == identity["config"]
 
 
 def test_there_may_be_no_run(tmp_path: Path) -> None:
@@ -64,9 +64,9 @@ def test_there_may_be_no_run(tmp_path: Path) -> None:
 def test_without_validation_images_nothing_is_missed(digits: Data, tmp_path: Path) -> None:
     config, record = CONFIG.with_(validation_fraction=0), Recorder()
     train(config, digits, record)
-    decided_by = identity(config, digits, "code", score_test=False)
-    write_run(tmp_path, record.finish(), decided_by)
-    run = read_run(tmp_path, decided_by)
+    identity = identity_of(config, digits, "code", score_test=False)
+    write_run(tmp_path, record.finish(), identity)
+    run = read_run(tmp_path, identity)
     assert np.isnan(run.history[-1]["validation_loss"])
     assert len(run.right) == 0 and not (tmp_path / "best.npz").exists()
 
@@ -81,12 +81,12 @@ class Wider(Config):
 def test_a_tuple_among_the_hyperparameters_is_no_damage(
     finished: tuple[Path, dict, Run], digits: Data, tmp_path: Path
 ) -> None:
-    decided_by = identity(Wider(), digits, "code", score_test=True)
-    write_run(tmp_path / "run", replace(finished[2], config=Wider()), decided_by)
-    decided_by["config"].pop("step_at")  # as Config does not know it
+    identity = identity_of(Wider(), digits, "code", score_test=True)
+    write_run(tmp_path / "run", replace(finished[2], config=Wider()), identity)
+    identity["config"].pop("step_at")  # as Config does not know it
     mark = json.loads((tmp_path / "run" / "config.json").read_text())
     assert mark["config"]["step_at"] == [0.6, 0.85]
-    assert mark.pop("sha256") and mark == identity(Wider(), digits, "code", score_test=True)
+    assert mark.pop("sha256") and mark == identity_of(Wider(), digits, "code", score_test=True)
 
 
 def test_a_folder_holds_the_old_or_the_new_run_wherever_it_is_killed(
@@ -98,7 +98,7 @@ def test_a_folder_holds_the_old_or_the_new_run_wherever_it_is_killed(
         """As after SIGKILL, nothing more is done."""
 
     _, old, run = finished
-    new = identity(CONFIG, digits, "other code", score_test=True)
+    new = identity_of(CONFIG, digits, "other code", score_test=True)
     kept, complete = [], False
     for killed_at in range(1, 60):
         folder, calls = tmp_path / str(killed_at), itertools.count(1)
@@ -157,10 +157,12 @@ def test_the_name_depends_on_all_that_decides_the_numbers(digits: Data) -> None:
     for change in ({"learning_rate": 0.2}, {"seed": 1}, {"split_seed": 1}):
         variants.append((CONFIG.with_(**change), *base[1:]))
     variants += [(CONFIG, other, "code", True) for other in others.values()]
-    assert len({run_name(identity(*variant)) for variant in variants}) == 10
-    assert identity(CONFIG, replace(digits, source="elsewhere"), "code", True) == identity(*base)
+    assert len({run_name(identity_of(*variant)) for variant in variants}) == 10
+    assert identity_of(CONFIG, replace(digits, source="elsewhere"), "code", True) == identity_of(
+        *base
+    )
     unscored = CONFIG, others["test_images"], "code", False
-    assert identity(*unscored) == identity(CONFIG, digits, "code", False)
+    assert identity_of(*unscored) == identity_of(CONFIG, digits, "code", False)
 
 
 def edit(path: Path, **changes: object) -> None:
@@ -186,7 +188,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_what_was_changed_since_is_noticed_and_named(damage: str, copy: tuple[Path, dict]) -> None:
-    folder, decided_by = copy
+    folder, identity = copy
     DAMAGE[damage](folder)
     with pytest.raises(InputError, match=folder.name):
-        read_run(folder, decided_by)
+        read_run(folder, identity)

@@ -55,7 +55,7 @@ class Sources:
             del sys.modules[name]
 
 
-def freeze(script: CodeType) -> list[Sources]:
+def freeze(script: CodeType) -> Sources | None:
     """Serve the imports of a script that starts from the sources as they are now.
 
     Returns who serves them: nobody for a script that does not train. Ends in one line if the script
@@ -64,13 +64,13 @@ def freeze(script: CodeType) -> list[Sources]:
     sources, path = Sources(read()), Path(script.co_filename).resolve()
     file = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
     if file in UNHASHED.split():
-        return []
+        return None
     text = sources.texts.get(file)
     if text is not None and compile(text, str(path), "exec", dont_inherit=True) != script:
         print(f"error: {file} was changed while it started; start it again", file=sys.stderr)
         sys.exit(2)
     sources.install(keep=("src.common.code", "src.common.errors", "src.common.start"))
-    return [sources]
+    return sources
 
 
 def read() -> dict[str, bytes]:

@@ -29,7 +29,7 @@ def start(name: str) -> None:
     if name == "__main__":
         from src.common.code import freeze
 
-        for finder in freeze(script.f_code):
+        if finder := freeze(script.f_code):
             give_back.callback(sys.meta_path.remove, finder)
     if "numpy" not in sys.modules and not (name == "__main__" and hosted):
         os.environ.update(dict.fromkeys(BLAS, "1"))

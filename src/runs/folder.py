@@ -34,7 +34,7 @@ DAMAGED: tuple = (ValueError, TypeError, KeyError, AttributeError, RecursionErro
 DAMAGED += (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
-def identity(config: Config, data: Data, code: str, score_test: bool) -> dict:
+def identity_of(config: Config, data: Data, code: str, score_test: bool) -> dict:
     """Everything that the numbers of a run depend on, and nothing else, as JSON gives it back.
 
     Digits count by their content, not by the name of their file; those of the test set count only
@@ -64,17 +64,15 @@ def as_json(config: Config) -> dict:
     return json.loads(json.dumps({"config": dataclasses.asdict(config)}))
 
 
-def run_name(decided_by: dict) -> str:
+def run_name(identity: dict) -> str:
     """The name of the folder of the run with this identity."""
-    config = decided_by["config"]
+    config = identity["config"]
     layers = "-".join(map(str, config["hidden"][:4])) or "none"
-    key = hashlib.sha256(json.dumps(decided_by, sort_keys=True).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     return f"{layers}_seed{config['seed']}_{key}"
 
 
-def write_run(
-    folder: Path, run: Run, decided_by: dict, trained_on: np.ndarray | None = None
-) -> None:
+def write_run(folder: Path, run: Run, identity: dict, trained_on: np.ndarray | None = None) -> None:
     """Write the files of a run, all or none, in place of those of another.
 
     They are written to a folder inside `folder` first, then moved, config.json last. Killed at any
@@ -82,7 +80,7 @@ def write_run(
     row_hashes of the training images, for save_network.
     """
     new = folder / ".new"
-    saved_with = {"preprocessing": run.config.preprocessing, "config": decided_by["config"]}
+    saved_with = {"preprocessing": run.config.preprocessing, "config": identity["config"]}
     saved_with |= {"metrics": run.metrics}
     try:
         settle(folder)
@@ -97,7 +95,7 @@ def write_run(
             best.parameters = run.best
             save_network(new / "best.npz", best, saved_with, trained_on)
         sums = {path.name: checksum(path) for path in sorted(new.iterdir())}
-        write_json(new / MARK, decided_by | {"sha256": sums})
+        write_json(new / MARK, identity | {"sha256": sums})
         settle(folder)
     except OSError as error:  # a full disk does not say where
         shutil.rmtree(new, ignore_errors=True)
@@ -116,7 +114,7 @@ def settle(folder: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
 
 
-def read_run(folder: Path, decided_by: dict) -> Run | None:
+def read_run(folder: Path, identity: dict) -> Run | None:
     """The run that stands in its folder, without its network and layers; None if none does.
 
     Raises InputError if it is another run's or no longer what was written, and OSError if that
@@ -130,7 +128,7 @@ def read_run(folder: Path, decided_by: dict) -> Run | None:
     try:
         described = json.loads(mark)
         sums = described.pop("sha256")
-        if described != decided_by:
+        if described != identity:
             raise ValueError("holds another run than its name says")
         changed = [name for name in sums if checksum(folder / name) != sums[name]]
         if changed or not {"metrics.json", "history.csv", "network.npz"} <= sums.keys():

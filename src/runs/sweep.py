@@ -17,7 +17,7 @@ from src.common.errors import InputError
 from src.digits.data import Data
 from src.model import count_parameters
 from src.runs.config import Config
-from src.runs.folder import as_json, identity, read_run, run_name, write_run
+from src.runs.folder import as_json, identity_of, read_run, run_name, write_run
 from src.runs.history import Run
 from src.runs.messages import outcome, warnings_about
 from src.runs.pool import jobs_possible, pack, run_tasks
@@ -48,13 +48,13 @@ def sweep(
     """
     runs: dict[str, tuple[dict, list[Wanted]]] = {}  # by folder: its identity, and who wants it
     code = code_key(sources())
-    first = functools.cache(lambda test: identity(wanted[0].config, data, code, test))  # hashes
+    first = functools.cache(lambda test: identity_of(wanted[0].config, data, code, test))  # hashes
     for each in wanted:
-        decided_by = first(each.score_test) | as_json(each.config)
-        runs.setdefault(run_name(decided_by), (decided_by, []))[1].append(each)
+        identity = first(each.score_test) | as_json(each.config)
+        runs.setdefault(run_name(identity), (identity, []))[1].append(each)
     missing, finished = {}, 0
-    for name, (decided_by, wanting) in runs.items():
-        found = None if fresh else finished_before(folder / name, decided_by)
+    for name, (identity, wanting) in runs.items():
+        found = None if fresh else finished_before(folder / name, identity)
         if found is None:
             missing[name] = wanting[0]
         else:
@@ -64,22 +64,24 @@ def sweep(
     try:
         with contextlib.closing(train_all(missing, data, jobs, scheduler)) as results:
             for name, result in results:
-                decided_by, wanting = runs[name]
+                identity, wanting = runs[name]
                 if not isinstance(result, str):
-                    write_run(folder / name, result, decided_by)
+                    write_run(folder / name, result, identity)
                     finished += 1
-                said = told(wanting[0], result)
-                yield from ((each, said) for each in wanting)
+                announce(wanting[0], result)
+                if not isinstance(result, str):  # as when it is read: hundreds fill the memory
+                    result.network, result.layers = None, []
+                yield from ((each, result) for each in wanting)
     except (KeyboardInterrupt, GeneratorExit):  # the latter between two runs, by whoever listens
         kept = f"{finished} of {len(runs)} runs are saved. Give the same command again to continue"
         print(f"\n{kept}", file=sys.stderr)
         raise
 
 
-def finished_before(folder: Path, decided_by: dict) -> Run | str | None:
+def finished_before(folder: Path, identity: dict) -> Run | str | None:
     """The run that stands in this folder, if it is whole, or why it cannot be read."""
     try:
-        return read_run(folder, decided_by)
+        return read_run(folder, identity)
     except InputError as error:
         print(f"training again: {error}", file=sys.stderr)
         return None
@@ -122,14 +124,12 @@ def work(config: Config) -> float:
     return config.epochs * (count_parameters(config.layer_sizes) + beside)
 
 
-def told(wanted: Wanted, result: Any) -> Run | str:
-    """Print a line about a run that has ended. Returns the run, or why it failed."""
+def announce(wanted: Wanted, result: Run | str) -> None:
+    """Print a line about a run that has ended, and its warnings, or why it failed."""
     label = f"{wanted.label}, seed {wanted.config.seed}"
     if isinstance(result, str):
         tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
-        return result
+        return
     tqdm.write(f"{label}: {outcome(result.metrics)}")
     for warning in warnings_about(result):
         tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
-    result.network, result.layers = None, []  # as when it is read: hundreds would fill the memory
-    return result
