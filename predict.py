@@ -51,7 +51,7 @@ def describe(probabilities: np.ndarray) -> str:
     surest = probabilities.max(axis=1)
     worst, digits = int(surest.argmin()), "".join(map(str, probabilities.argmax(axis=1)))
     digit, second = np.argsort(-probabilities[worst], kind="stable")[:2]
-    least, other = surest[worst], probabilities[worst, second]
+    least, other = min(surest[worst], 0.999), probabilities[worst, second]  # no 100%
     if len(digits) == 1:
         doubt = f"not sure: {least:.0%}; or {second}, {other:.0%}"
         return f"{digits} ({least:.1%} sure)" if least >= SURE else f"{digits} ({doubt})"
@@ -112,7 +112,8 @@ def check_out(out: Path, suffixes: tuple[str, ...], inputs: list[Path]) -> None:
 def main() -> int:
     parser = ArgumentParser(__doc__)
     parser.add_argument("paths", nargs="+", help="one table, or pictures, or folders")
-    parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
+    saved = "networks of train.py (default: results/train/network.npz)"
+    parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL], help=saved)
     parser.add_argument("--out", type=Path, help="default: as above, in results/")
     parser.add_argument("--probabilities", action="store_true", help="ten more columns (tables)")
     if dash := [word for word in sys.argv[1:] if word.startswith("-") and Path(word).exists()]:
@@ -132,11 +133,15 @@ def main() -> int:
             need = "opencv-python-headless; if there is none for this Python, take another Python"
             raise InputError(f"pictures need the package {need} ({error})") from error
         paths = pictures_in(paths)
+    if asked.probabilities and not table:
+        raise InputError("--probabilities is for tables; --out answers.csv has those of pictures")
     out = asked.out or ROOT / "results" / ("submission.csv" if table else "predictions.png")
     check_out(out, SAVED if table else (*FIGURES, *SAVED), [*paths, *asked.model])
     models = load_models(asked.model)
     for path, (network, preprocessing) in zip(asked.model, models):
-        print(one_line(f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}"))
+        advice = "; pictures need one of train.py --recipe best"
+        line = f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}"
+        print(one_line(line + advice * (not table and preprocessing != "normalise")))
     make_writable(out.parent, "--out")
     none = np.empty((0, 28, 28), np.uint8), None
     images, labels = read_table(paths[0], "test") if table else none

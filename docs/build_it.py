@@ -11,7 +11,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `src` is found
 
-from src.activations import softmax
+from src.activations import sigmoid, softmax  # noqa: F401
 
 
 def squared_error(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
@@ -107,13 +107,15 @@ CHECKS = {
 
 
 def verdicts(mine: ModuleType) -> dict[str, str]:
-    """right, wrong or not written yet, for each function of the module."""
+    """right, wrong, not written yet, or the error, for each function of the module."""
     found = {}
     for name, check in CHECKS.items():
         try:
             found[name] = "right" if check(mine) else "wrong"
         except NotImplementedError:
             found[name] = "not written yet"
+        except Exception as error:
+            found[name] = f"{type(error).__name__}: {error}"
     return found
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from src.common.errors import InputError
 from src.digits.data import Data
+from src.figures.experiment import draw_experiment
 from src.runs.compare import compare_runs
 from src.runs.config import Config
 from src.runs.folder import identity_of, write_run
@@ -43,10 +44,24 @@ def test_two_networks_are_told_apart_by_what_one_alone_reads_right(
     assert "Of 60 validation images, a alone reads 9 and b alone 1: these two networks" in text
     assert "differ by more than the choice of images explains (McNemar's test, p = 0.021)" in text
     assert "cannot be told from one seed each" in text
-    assert "One seed cannot tell a difference from noise" in text
+    assert "--seeds" not in text  # which --compare does not have
     text = said(tmp_path, "a", "c")
-    assert "They differ in: the seed alone." in text
+    assert "They differ in: the seed." in text
     assert "by no more than the choice of images explains (McNemar's test, p = 1)" in text
+
+
+def test_code_and_an_early_end_are_differences_too(digits: Data, tmp_path: Path) -> None:
+    """As in the exercises: the same values, other code, and a run that has diverged at once."""
+    for name, code, stopped in (("a", "code", ""), ("b", "other code", "the loss is infinite")):
+        run = run_of(Config(hidden=(), epochs=1), digits)
+        if stopped:
+            run.history, run.metrics["last_epoch"] = run.history[:1], 0
+            run.metrics["stopped"] = stopped
+        identity = identity_of(run.config, digits, code, False)
+        write_run(tmp_path / name, run, identity)
+    text = said(tmp_path, "a", "b")
+    assert "They differ in: the code. b stopped after epoch 0: the loss is infinite." in text
+    draw_experiment(compare_runs(tmp_path, "a", "b"))  # although one curve is a point
 
 
 def test_nothing_is_said_where_the_images_are_not_the_same(digits: Data, tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def plot_curves(path: Path, title: str, runs: list) -> None:
     histories, metrics = [run.history for run in runs], runs[0].metrics
     end = style.wrapped(metrics.get("stopped", ""))
     foot, margins = BAND * (len(runs) > 1), (0.6, 0.65, 2.8, 0.65)
+    if any(row["train_accuracy"] == 1 for history in histories for row in history):
+        foot = "; ".join(filter(None, [foot, "no wrong answer is drawn at 0.004%"]))
     with style.drawing(path, (9, 3.4), title, foot, margins) as figure:
         for axes, (quantity, what) in zip(figure.subplots(1, 2), TITLES.items()):
             for part, images in images_of(runs[0]).items():
@@ -79,17 +81,20 @@ def plot_curves(path: Path, title: str, runs: list) -> None:
 
 
 def plot_comparison(path: Path, results: Any, shown: list[str]) -> None:
-    """Wrong answers, and the losses, of all configurations that have runs, from epoch 1 on.
+    """Wrong answers, and the losses, of all configurations that have runs.
 
+    From epoch 1 on, unless a run has ended before: untrained networks are all alike.
     The `shown` ones are named, in this order; the others are drawn faintly, and counted.
     """
     runs = {label: found for label, found in results.runs.items() if found}
-    histories = {label: [run.history[1:] for run in found] for label, found in runs.items()}
+    first = min(1, *(len(run.history) - 1 for found in runs.values() for run in found))
+    histories = {label: [run.history[first:] for run in found] for label, found in runs.items()}
     looks = style.looks([n for n in results.configs if n in shown], results.is_ordered)
     images = images_of(next(iter(runs.values()))[0])
     panels: list = [[f"{next(iter(images))}_accuracy", f"{part}_loss"] for part in images]
     failed = "; ".join(f"{label}: {why}" for label, why in results.reasons().items())
-    title, foot = results.entry["question"], f"{BAND}. {failed}"
+    many = any(len(found) > 1 for found in runs.values())
+    title, foot = results.entry["question"], f"{BAND}. " * many + failed
     size, margins = (9, 1.45 + max(3.35, 0.2 * len(shown))), (0.65, 0.85, 2.85, 0.6)
     grid: dict = {"sharex": True, "width_ratios": [3, 2], "gridspec_kw": {"hspace": 0.3}}
     with style.drawing(path, size, title, foot, margins) as figure:
@@ -99,7 +104,7 @@ def plot_comparison(path: Path, results: Any, shown: list[str]) -> None:
                 text = style.wrapped(label, 20)
                 draw_curve(axes, histories[label], name, looks[label], text)
             others = [over_seeds(histories[label], name) for label in runs if label not in shown]
-            lines = [[*enumerate(values.mean(axis=0), start=1)] for values in others]
+            lines = [[*enumerate(values.mean(axis=0), first)] for values in others]
             more = f"{len(lines):,} more" if lines else ""
             axes.add_collection(LineCollection(lines, color="#CCCCCC", lw=0.5, label=more))
             finish(axes, quantity, f"{TITLES[quantity]}, {images[part]}")

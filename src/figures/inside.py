@@ -84,7 +84,8 @@ def plot_confusion(path: Path, labels: np.ndarray, predictions: np.ndarray, what
     matrix = confusion_matrix(labels, predictions)
     errors = matrix - np.diag(np.diag(matrix))
     most, title = max(1, errors.max()), f"{errors.sum():,} of {len(labels):,} {what} images misread"
-    with style.drawing(path, (6, 5.05), title, margins=(0.6, 0.5, 0.8, 0.45)) as figure:
+    foot, margins = "grey numbers: right answers; shaded: mistakes", (0.6, 0.7, 0.8, 0.45)
+    with style.drawing(path, (6, 5.25), title, foot, margins) as figure:
         axes = figure.subplots()
         style.draw_picture(axes, errors, cmap="Greys", vmin=0, vmax=most, aspect="auto")
         axes.set(xlabel="answer", ylabel="true digit", xticks=range(10), yticks=range(10))

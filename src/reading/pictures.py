@@ -221,7 +221,7 @@ def pictures_in(paths: list[Path]) -> list[Path]:
         inside = [path]
         if path.is_dir():
             listed = [file for file in path.iterdir() if not file.name.startswith(".")]
-            listed.sort(key=lambda f: [part.zfill(20) for part in re.split("([0-9]+)", f.name)])
+            listed.sort(key=lambda f: re.sub("[0-9]+", lambda n: n[0].zfill(20), f.name))
             inside = [file for file in listed if file.suffix.lower() in (*SUFFIXES, *OTHERS)]
             if not inside:
                 raise InputError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")

@@ -14,6 +14,9 @@ from src.runs.history import Run
 from src.runs.questions import folder_for
 from src.runs.report import Results
 
+# What two runs may differ in beside hyperparameters: by its name in their identity.
+OTHERS = {"training_digits": "the data", "code": "the code", "numpy": "NumPy", "threads": "threads"}
+
 
 def compare_runs(root: Path, *places: str) -> Results:
     """Two runs as the results of one experiment. A place is a folder, or the name of one in `root`.
@@ -25,7 +28,7 @@ def compare_runs(root: Path, *places: str) -> Results:
         raise InputError(f"{places[0]}, {places[1]}: give two different runs")
     length = next(n for n in count(1) if one[-n:] != other[-n:])  # two projects: mine/results/train
     a, b = ("/".join(parts[-length:]) for parts in (one, other))
-    (ours, our_images), (theirs, their_images) = (saved_run(root, place) for place in places)
+    (ours, our_identity), (theirs, their_identity) = (saved_run(root, place) for place in places)
     validated = bool(ours.right.size and theirs.right.size)
     entry = {"question": f"{a} or {b}?", "score_test": not validated}
     configs = {a: [ours.config], b: [theirs.config]}
@@ -35,22 +38,30 @@ def compare_runs(root: Path, *places: str) -> Results:
     results.add(a, ours)
     results.add(b, theirs)
     pairs = [f"{name} {one} or {other}" for name, (one, other) in results.varied.items()]
-    tested = "They did not validate on the same images, which leaves it open."
-    if validated and our_images == their_images:
-        tested = mcnemar(a, b, ours.right, theirs.right)
-    results.notes = [f"They differ in: {'; '.join(pairs) or 'the seed alone'}.", tested]
+    pairs += ["the seed"] * (ours.config.seed != theirs.config.seed)
+    pairs += [words for key, words in OTHERS.items() if our_identity[key] != their_identity[key]]
+    results.notes = [f"They differ in: {'; '.join(pairs) or 'nothing that is recorded'}."]
+    for label, run in ((a, ours), (b, theirs)):
+        if "stopped" in run.metrics:
+            after = f"after epoch {run.metrics['last_epoch']}: {run.metrics['stopped']}"
+            results.notes.append(f"{label} stopped {after}.")
+    same_split = ours.config.split_seed == theirs.config.split_seed and "the data" not in pairs
+    if validated and same_split and ours.right.size == theirs.right.size:
+        results.notes.append(mcnemar(a, b, ours.right, theirs.right))
+    else:
+        results.notes.append("They did not validate on the same images, which leaves it open.")
     return results
 
 
-def saved_run(root: Path, place: str) -> tuple[Run, list]:
-    """A run, and what decides on which images it validated."""
+def saved_run(root: Path, place: str) -> tuple[Run, dict]:
+    """A run, and all that decided its numbers (folder.identity_of)."""
     folder = Path(place) if (Path(place) / MARK).is_file() else root / place
     try:
         identity = json.loads((folder / MARK).read_text(encoding="utf-8"))
         del identity["sha256"]
         if (run := read_run(folder, identity)) is None:
             raise FileNotFoundError
-        return run, [identity["training_digits"], run.config.split_seed, len(run.right)]
+        return run, identity
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{place}: no run is saved there, nor in {root / place}") from None
     except (ValueError, TypeError, KeyError) as error:

@@ -160,7 +160,7 @@ def verdict_lines(results: Results, table: pd.DataFrame) -> list[str]:
     if noise.notna().any():
         images = f" and the choice of {kind} images" if verdict.covers_images else " alone"
         lines.append(f"{RULE}the seeds{images}.")
-    elif behind.count() > 1:
+    elif behind.count() > 1 and not results.notes:
         lines.append("One seed cannot tell a difference from noise; --seeds 3 can.")
     return lines
 
