@@ -67,7 +67,7 @@ def plot_curves(path: Path, title: str, runs: list) -> None:
     end = style.wrapped(metrics.get("stopped", ""))
     foot, margins = BAND * (len(runs) > 1), (0.6, 0.65, 2.8, 0.65)
     if any(row["train_accuracy"] == 1 for history in histories for row in history):
-        foot = "; ".join(filter(None, [foot, "no wrong answer is drawn at 0.004%"]))
+        foot = "; ".join(filter(None, [foot, "0% is drawn at 0.004%"]))
     with style.drawing(path, (9, 3.4), title, foot, margins) as figure:
         for axes, (quantity, what) in zip(figure.subplots(1, 2), TITLES.items()):
             for part, images in images_of(runs[0]).items():
