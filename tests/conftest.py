@@ -49,3 +49,22 @@ def small_npz(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
     train = {"x_train": digits.images[:300], "y_train": digits.labels[:300]}
     np.savez(path, **train, x_test=digits.test_images[:50], y_test=digits.test_labels[:50])
     return path
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures as they are saved, none of which may name a NaN."""
+    from matplotlib.figure import Figure
+
+    from tests.drawn import all_texts
+
+    saved: list[Figure] = []
+    save = Figure.savefig
+
+    def watched(figure, path, **options):
+        saved.append(figure)
+        save(figure, path, **options)
+        assert "nan" not in all_texts(figure).lower()
+
+    monkeypatch.setattr(Figure, "savefig", watched)
+    return saved

@@ -4,92 +4,22 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from PIL import Image
 
 from src.figures import experiment, style
 from src.figures.answers import plot_grid, plot_ranking
 from src.figures.curves import plot_curves
 from src.figures.experiment import draw_experiment
-from src.model import NeuralNetwork
 from src.runs.config import Config
-from src.runs.history import Run
-from src.runs.report import Results
 from tests.conftest import ROOT
+from tests.drawn import all_texts, draw, legend_of, make_history, make_results, make_run
 
-NAN = float("nan")
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def make_history(epochs: int = 3, best: float = 0.98, seed: int = 0, **changes) -> list[dict]:
-    """One that falls to 1 - `best` wrong answers, a little differently for each seed."""
-    rng, rows = np.random.default_rng(seed), []
-    for epoch in range(epochs + 1):
-        wrong = (1 - best + 0.9 * 0.2**epoch) * (1 + 0.02 * rng.random())
-        row = {"epoch": epoch, "train_loss": 2.0 * wrong, "validation_loss": 2.5 * wrong}
-        row |= {"train_accuracy": 1 - 0.8 * wrong, "validation_accuracy": 1 - wrong}
-        rows.append(row | changes)
-    return rows
-
-
-def make_run(config: Config, history: list[dict], **metrics) -> Run:
-    known = {"measured_training_images": 500, "training_images": 900, "seconds": 2.0}
-    known |= {"parameters": 1000, "best_epoch": 1}
-    network = NeuralNetwork(config.layer_sizes)
-    return Run(config, network, history, [], known | metrics, np.empty(0, bool))
-
-
-def make_results(folder: Path, accuracies: dict, changes: dict | None = None, **failed) -> Results:
-    """Results of these accuracies: label -> one for each seed. The n-th takes n seconds at best."""
-    configs = {}
-    for place, (label, values) in enumerate(accuracies.items(), start=1):
-        given = (changes or {}).get(label, {"hidden": (place,)})
-        configs[label] = [Config(**given, seed=seed) for seed in range(max(2, len(values)))]
-    results = Results(configs, {"question": "Which?"}, folder)
-    for place, (label, values) in enumerate(accuracies.items(), start=1):
-        for config, value in zip(configs[label], values):
-            costs = {"seconds": place + config.seed, "parameters": 1000 * place}
-            history = make_history(3, value, config.seed)
-            run = make_run(config, history, last_validation_accuracy=value, **costs)
-            results.add(label, run)
-        if label in failed:
-            results.add(label, failed[label])
-    results.judge()
-    return results
-
-
-def all_texts(figure: Figure) -> str:
-    """Everything that can be read in a figure."""
-    return " ".join(text.get_text() for text in figure.findobj(Text) if text.get_visible())
-
-
-def legend_of(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures as they are saved, none of which may name a NaN."""
-    saved: list[Figure] = []
-    save = Figure.savefig
-
-    def watched(figure, path, **options):
-        saved.append(figure)
-        save(figure, path, **options)
-        assert "nan" not in all_texts(figure).lower()
-
-    monkeypatch.setattr(Figure, "savefig", watched)
-    return saved
-
-
-def draw(folder: Path, accuracies: dict, **more) -> None:
-    draw_experiment(make_results(folder, accuracies), **more)
 
 
 # ------------------------------------------------------------------------- scales and looks
@@ -117,7 +47,7 @@ def test_colours_stay_apart_with_deuteranopia():
 
 
 PERCENT = [(1.0, 2.2), (0.004, 80), (2.31, 2.3101), (5, 5), (5.1, 6.9), (2.1, 6.9), (90, 99)]
-RANGES = [*[("%", each) for each in PERCENT], ("", (0.01, 1e3)), ("", (0, 3)), ("", (NAN, 0))]
+RANGES = [*[("%", each) for each in PERCENT], ("", (0.01, 1e3)), ("", (0, 3)), ("", (np.nan, 0))]
 
 
 @pytest.mark.parametrize(("unit", "values"), [*RANGES, ("", ())])
@@ -145,7 +75,7 @@ import os, sys
 import src.figures, matplotlib
 before = os.environ["MPLBACKEND"], dict(matplotlib.rcParams)
 from pathlib import Path
-from tests.test_figures import draw
+from tests.drawn import draw
 draw(Path(), {r"$\foo$": [0.9], "$": [0.8], "\u4e00/\n": [0.7]})
 assert (os.environ["MPLBACKEND"], dict(matplotlib.rcParams)) == before
 assert not [name for name in sys.modules if "pyplot" in name or "tkinter" in name]
@@ -203,26 +133,24 @@ def test_several_seeds_become_their_mean_and_a_band_and_the_figure_says_so(tmp_p
 # -------------------------------------------------------------------------- experiments
 
 
-def test_an_experiment_has_a_comparison_an_answer_and_curves(tmp_path, figures):
+def test_an_experiment_has_a_comparison_an_answer_and_curves_and_old_ones_go(tmp_path, figures):
+    draw(tmp_path, {"old": [0.9], "128-64": [0.8]}, suffix="svg")
+    mine = {"comparison.before.png", "curves_mine.png"}
+    for name in mine:
+        (tmp_path / name).touch()
     accuracies = {"128-64": [0.97, 0.98], "a/b $": [0.9], "none": []}
     draw_experiment(make_results(tmp_path, accuracies, none="died"))
-    names = {"comparison.png", "answer.png", "curves_128-64.png", "curves_a_b__.png"}
-    assert {path.name for path in tmp_path.glob("*.png")} == names
-    first, _, comparison, answer = figures
+    names = {"comparison.png", "answer.png", "curves_128-64.png", "curves_a_b__.png", ".figures"}
+    assert {path.name for path in tmp_path.iterdir()} == names | mine
+    first, _, comparison, answer = figures[-4:]
     assert first.get_suptitle() == "128-64: 784-1-10, 2 seeds"
     assert [text.split("  ")[-1] for text in legend_of(comparison)] == ["128-64", "a/b $"]
     assert "none: 1 of 2 runs failed: died" in all_texts(comparison)
     assert "1 of 2 runs failed: died" in all_texts(answer)
     assert comparison.get_suptitle() == answer.get_suptitle() == "Which?"
-
-
-def test_old_figures_of_ours_go_and_others_stay(tmp_path):
-    draw(tmp_path, {"a": [0.9], "b": [0.8]}, suffix="svg")
-    (tmp_path / "comparison.before.png").touch()
-    (tmp_path / "curves_mine.png").touch()
-    draw(tmp_path, {"a": [0.9], "c": []})  # the answer waits for two configurations
-    names = {"comparison.png", "curves_a.png", "comparison.before.png", "curves_mine.png"}
-    assert {path.name for path in tmp_path.iterdir()} == names | {".figures"}
+    draw(tmp_path, {"a/b $": [0.9], "none": []})  # the answer waits for two configurations
+    names -= {"answer.png", "curves_128-64.png"}
+    assert {path.name for path in tmp_path.iterdir()} == names | mine
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

@@ -13,10 +13,9 @@ from src.figures.learning import make_film
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.history import Recorder, Run
-from tests.test_figures import all_texts, figures, legend_of, make_history, make_run
+from tests.drawn import all_texts, legend_of, make_history, make_run
 from train import train
 
-__all__ = ["figures"]
 NAN = float("nan")
 pytestmark = pytest.mark.filterwarnings("error")
 NAMES = {"curves", "layers", "first_layer", "confusion", "mistakes"}

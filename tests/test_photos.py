@@ -4,12 +4,7 @@ Slow; `python -m pytest -m slow tests/test_photos.py -s` shows the tables.
 """
 
 import io
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +12,10 @@ from PIL import Image
 
 from src.common.errors import InputError
 from src.digits.augmentation import augment
-from src.digits.data import EMBEDDED, ROOT, Data, load_data
+from src.digits.data import EMBEDDED, Data, load_data
 from src.reading.pictures import find_digits, open_pages
-from src.reading.saved import Model, mean_probabilities, save_network
+from src.reading.saved import mean_probabilities
+from src.reading.strokes import Reader
 from src.runs.recipes import recipe
 from src.utils import scale
 from tests import picture_generator as generator
@@ -27,7 +23,6 @@ from tests.training import run_of
 
 pytestmark = pytest.mark.slow
 BEST = recipe("best")
-Reader = Callable[[np.ndarray], np.ndarray]
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +31,10 @@ def mnist() -> Data:
 
 
 @pytest.fixture(scope="module")
-def model(mnist: Data) -> Model:
+def read(mnist: Data) -> Reader:
+    """Of a network of recipe `best`."""
     training = Data("training images", mnist.images, mnist.labels, *[np.empty(0, int)] * 2)
-    return run_of(BEST, training).network, BEST.preprocessing
-
-
-@pytest.fixture(scope="module")
-def read(model: Model) -> Reader:
-    return partial(mean_probabilities, [model])
+    return partial(mean_probabilities, [(run_of(BEST, training).network, BEST.preprocessing)])
 
 
 def as_file(picture: np.ndarray) -> io.BytesIO:
@@ -109,21 +100,3 @@ def test_of_answers_given_with_90_to_95_percent_about_that_share_is_right(
         print(f"{low:4.0%} to {high:4.0%} sure: {share:.1%} of {chosen.sum():5,} right")
         if low == 0.9:
             assert 0.87 < share < 0.98
-
-
-def test_time_and_memory_are_reported(model: Model, tmp_path: Path) -> None:
-    """No limit here: a busy machine says nothing about the program."""
-    resource = pytest.importorskip("resource", reason="memory is not counted on this system")
-    photo, network = tmp_path / "photo.jpg", tmp_path / "network.npz"
-    Image.fromarray(generator.picture("12 megapixels", 3)[0]).save(photo, quality=90)
-    save_network(network, model[0], {"preprocessing": model[1]})
-    started = time.perf_counter()
-    find_digits(*next(open_pages(photo)), partial(mean_probabilities, [model]))
-    print(f"a photo of 12 megapixels: {time.perf_counter() - started:.2f} s")
-    out = tmp_path / "predictions.png"
-    command = [sys.executable, ROOT / "predict.py", photo, "--model", network, "--out", out]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert result.stdout.splitlines()[1].startswith("photo.jpg: 3 (")
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
-    print(f"peak memory of predict.py: {peak / 1e6:.0f} MB")
