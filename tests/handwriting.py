@@ -81,14 +81,14 @@ def cut_out(alpha: Array) -> Array:
 
 
 @cache
-def test_digits() -> tuple[Array, Array]:
+def mnist_digits() -> tuple[Array, Array]:
     data = load_data(EMBEDDED)
     return data.test_images, data.test_labels
 
 
 def from_mnist(rng: Rng, digit: int, height: int) -> Array:
     """An MNIST test image of this digit, enlarged smoothly, alpha (H, W), no margin."""
-    images, labels = test_digits()
+    images, labels = mnist_digits()
     image = images[rng.choice(np.flatnonzero(labels == digit))] / np.float32(255)
     factor = height / 20
     return cut_out(

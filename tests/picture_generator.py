@@ -54,7 +54,7 @@ def sticky_note(rng: Rng, digit: int) -> Array:
     sheet = pages.paper(360, 360, (250, 232, 120))
     alpha = shape(rng, digit, round(360 * rng.uniform(0.4, 0.65)))
     pages.write(rng, sheet, alpha, margin=0.12)
-    page = pages.paper(*(2 * (640,)))
+    page = pages.paper(640, 640)
     top, left = (int(value) for value in rng.integers(40, 240, 2))
     page[top + 5 : top + 365, left + 5 : left + 365] *= 0.8
     page[top : top + 360, left : left + 360] = sheet
@@ -83,10 +83,8 @@ def twelve_megapixels(rng: Rng, digit: int) -> Array:
     return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
 
 
-def two_strokes(rng: Rng, digit: int) -> Array:
-    return scene(rng, (4, 5, 7)[digit % 3], pen=0.07, gap=rng.uniform(0.09, 0.14))
-
-
+WITH_MARGIN = partial(pages.notebook, margin=True)
+DARK_SQUARES = partial(pages.squares, colour=(110, 120, 140), width=2, share=(0.1, 0.16))
 Kind = Callable[[Rng, int], Array]
 TUNED: dict[str, Kind] = {
     "plain": scene,
@@ -103,17 +101,15 @@ TUNED: dict[str, Kind] = {
     "dark and noisy": lambda rng, digit: scene(rng, digit, (22, 22, 25), (95, 90, 88), noise=10),
     "small in a corner": lambda rng, digit: scene(rng, digit, share=(0.1, 0.14)),
     "12 megapixels": twelve_megapixels,
-    "two separate strokes": two_strokes,
+    "two separate strokes": lambda rng, digit: scene(
+        rng, digit, pen=0.07, gap=rng.uniform(0.09, 0.14)
+    ),
     "transparent": transparent,
     "28x28": tiny,
     "8x8 enlarged": partial(tiny, inside=8, side=12, enlarge=20),
     "ruled": partial(scene, under=pages.notebook),
     "pencil, ruled, margin": lambda rng, digit: scene(
-        rng,
-        digit,
-        (95, 95, 100),
-        pen=rng.uniform(0.04, 0.06),
-        under=partial(pages.notebook, margin=True),
+        rng, digit, (95, 95, 100), pen=rng.uniform(0.04, 0.06), under=WITH_MARGIN
     ),
     "sheet on a dark table": sheet_on_table,
     "yellow felt-tip": partial(scene, colour=(250, 225, 60)),
@@ -138,9 +134,7 @@ FRESH: dict[str, Kind] = {
     "dark screen, toolbar": partial(
         scene, colour=(240, 240, 240), base=(28, 28, 32), over=pages.toolbar
     ),
-    "squares, tilted": lambda rng, digit: scene(
-        rng, digit, under=partial(pages.squares, slope=0.17)
-    ),
+    "squares, tilted": partial(scene, under=partial(pages.squares, slope=0.17)),
     "back shines through": partial(scene, under=pages.other_side),
     "form field": partial(scene, under=pages.form_field, share=(0.3, 0.5)),
     "shadow on ruled paper": partial(scene, under=pages.notebook, over=pages.shadow),
@@ -161,8 +155,7 @@ def line_of(rng: Rng, digits: list[int], height: int, apart: tuple[float, float]
         top = max(0, round(0.2 * height + rng.normal(0, 0.04) * height))
         part = line[top : top + alpha.shape[0], left : left + alpha.shape[1]]
         np.maximum(part, alpha[: part.shape[0]], out=part)
-        left += alpha.shape[1] + round(height * rng.uniform(*apart))
-        left = max(left, 0)
+        left = max(0, left + alpha.shape[1] + round(height * rng.uniform(*apart)))
     return line[:, : int(np.flatnonzero(line.any(axis=0))[-1]) + 1]
 
 
@@ -215,11 +208,7 @@ SHEETS: dict[str, Callable[[Rng, list[int]], Array]] = {
     "turned by 10 degrees": partial(sheet, lines=2, turn=10),
     "turned by 20 degrees": partial(sheet, lines=2, turn=20),
     "on a dark table": partial(sheet, lines=2, table=True),
-    "on squared paper": partial(
-        sheet,
-        lines=2,
-        under=partial(pages.squares, colour=(110, 120, 140), width=2, share=(0.1, 0.16)),
-    ),
+    "on squared paper": partial(sheet, lines=2, under=DARK_SQUARES),
     "cropped to the ink": lambda rng, digits: pages.cropped(
         rng, cut_out(line_of(rng, digits, int(rng.integers(70, 110)), (0.2, 0.5)))
     ),
@@ -235,7 +224,7 @@ def picture(kind: str, number: int) -> tuple[Array, int]:
     """The number-th picture of a kind, always the same, and its digit."""
     rng = np.random.default_rng([number, *kind.encode()])
     digit = (4, 5, 7)[number % 3] if kind == "two separate strokes" else number % 10
-    return KINDS[kind](rng, number if kind == "two separate strokes" else digit), digit
+    return KINDS[kind](rng, digit), digit
 
 
 def sheet_picture(kind: str, number: int) -> tuple[Array, str]:

@@ -3,7 +3,6 @@
 Slow; `python -m pytest -m slow tests/test_photos.py -s` shows the tables.
 """
 
-import io
 from functools import partial
 
 import numpy as np
@@ -13,12 +12,13 @@ from PIL import Image
 from src.common.errors import InputError
 from src.digits.augmentation import augment
 from src.digits.data import EMBEDDED, Data, load_data
-from src.reading.pictures import find_digits, open_pages
 from src.reading.saved import mean_probabilities
 from src.reading.strokes import Reader
 from src.runs.recipes import recipe
 from src.utils import scale
 from tests import picture_generator as generator
+from tests.handwriting import mnist_digits
+from tests.test_pictures import page_of, through_file
 from tests.training import run_of
 
 pytestmark = pytest.mark.slow
@@ -26,37 +26,24 @@ BEST = recipe("best")
 
 
 @pytest.fixture(scope="module")
-def mnist() -> Data:
-    return load_data(EMBEDDED)
-
-
-@pytest.fixture(scope="module")
-def read(mnist: Data) -> Reader:
+def read() -> Reader:
     """Of a network of recipe `best`."""
+    mnist = load_data(EMBEDDED)
     training = Data("training images", mnist.images, mnist.labels, *[np.empty(0, int)] * 2)
     return partial(mean_probabilities, [(run_of(BEST, training).network, BEST.preprocessing)])
-
-
-def as_file(picture: np.ndarray) -> io.BytesIO:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=0)
-    file.seek(0)
-    return file
 
 
 def answer(picture: np.ndarray, read: Reader) -> str:
     """The digits that are read on a picture, as predict.py would."""
     try:
-        page = find_digits(*next(open_pages(as_file(picture))), read)
+        page = page_of(through_file(Image.fromarray(picture), compress_level=0), read)
     except InputError:
         return ""
     return "".join(str(digit.probabilities.argmax()) for digit in page.digits)
 
 
 @pytest.mark.parametrize("kinds", [generator.TUNED, generator.FRESH], ids=["tuned on", "fresh"])
-def test_a_digit_is_read_whatever_it_is_written_on(
-    kinds: dict[str, generator.Kind], read: Reader
-) -> None:
+def test_a_digit_is_read_whatever_it_is_written_on(kinds: dict, read: Reader) -> None:
     right = {}
     for kind in kinds:
         pictures = [generator.picture(kind, number) for number in range(30)]
@@ -80,19 +67,18 @@ def test_sheets_are_read_completely_in_8_of_10(read: Reader) -> None:
     assert sum(right.values()) >= 0.8 * 20 * len(right)
 
 
-def test_of_answers_given_with_90_to_95_percent_about_that_share_is_right(
-    mnist: Data, read: Reader
-) -> None:
+def test_of_answers_given_with_90_to_95_percent_about_that_share_is_right(read: Reader) -> None:
     """On distorted test images, ten draws of 1,000 so that the shares are not chance alone."""
+    images, labels = mnist_digits()
     rng, sure, right = np.random.default_rng(0), [], []
     for _ in range(10):
-        rows = rng.choice(len(mnist.test_images), 1000, replace=False)
-        x = scale(mnist.test_images[rows])
+        rows = rng.choice(len(images), 1000, replace=False)
+        x = scale(images[rows])
         for start in range(0, 1000, 8):  # images under one map
             x[start : start + 8] = augment(x[start : start + 8], "affine_elastic", 1.0, rng)
         probabilities = read(np.rint(255 * x).astype(np.uint8).reshape(-1, 28, 28))
         sure += probabilities.max(axis=1).tolist()
-        right += (probabilities.argmax(axis=1) == mnist.test_labels[rows]).tolist()
+        right += (probabilities.argmax(axis=1) == labels[rows]).tolist()
     edges = [0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.001]
     for low, high in zip(edges, edges[1:]):  # noqa: RUF007
         chosen = (np.array(sure) >= low) & (np.array(sure) < high)

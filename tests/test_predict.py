@@ -165,8 +165,9 @@ def test_digits_in_a_line_and_on_pages_are_a_table_if_out_says_so(predict, folde
     assert table.page.tolist() == [1, 1, 1, 1, 2, 3] and set(table.line) == {1}
     assert table.position.tolist() == [1, 2, 3, 1, 1, 1]
     assert "".join(map(str, table.digit[:3])) in line
-    left, top, right, bottom = map(int, table.box[2].split())
-    assert 350 <= left < right <= 490 and 30 <= top < bottom <= 170
+    boxes = [[int(side) for side in box.split()] for box in table.box]  # left, top, right, bottom
+    assert 350 <= boxes[2][0] < boxes[2][2] <= 490 and 30 <= boxes[2][1] < boxes[2][3] <= 170
+    assert 0 <= min(boxes[3]) < max(boxes[3]) <= 140
 
 
 def test_answers_in_words():
