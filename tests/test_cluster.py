@@ -102,7 +102,6 @@ def run(address: str, tasks: dict[str, bytes]) -> Iterator:
 
 
 def plugins(address: str) -> list[str]:
-    """Of sweeps that Dask still hands to workers that come."""
     with distributed.Client(address, set_as_default=False) as client:
         names = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.worker_plugins))
     return [name for name in names if "sweep" in name]

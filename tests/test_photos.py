@@ -27,7 +27,6 @@ BEST = recipe("best")
 
 @pytest.fixture(scope="module")
 def read() -> Reader:
-    """Of a network of recipe `best`."""
     mnist = load_data(EMBEDDED)
     training = Data("training images", mnist.images, mnist.labels, *[np.empty(0, int)] * 2)
     return partial(mean_probabilities, [(run_of(BEST, training).network, BEST.preprocessing)])

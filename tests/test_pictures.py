@@ -189,7 +189,6 @@ def bitmap(width: int, height: int) -> bytes:
 NO_PICTURE = r"not a picture .* as a PNG or JPEG"
 REFUSED = {
     "text.png": (b"hello", NO_PICTURE),
-    "a.pdf": (b"%PDF-1.7", NO_PICTURE),
     "empty.png": (b"", NO_PICTURE),
     "cut.bmp": (bitmap(9, 9), NO_PICTURE),
     "large.bmp": (bitmap(9000, 9000), "over 64,000,000 pixels"),

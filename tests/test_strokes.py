@@ -1,5 +1,7 @@
 """What is on a page: ink without printed lines, strokes that make up digits, and marks."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,10 @@ from tests.test_pictures import page_of
 Stroke = tuple[int, int, int, int]  # a dark rectangle: top, bottom, left, right
 
 
-def sheet(height: int, width: int, *strokes: Stroke) -> np.ndarray:
-    """Light paper (height, width, 3) uint8 with these strokes."""
+def sheet(height: int, width: int, *shapes: list[Stroke]) -> np.ndarray:
+    """Light paper (height, width, 3) uint8 with these shapes of several strokes each."""
     page = np.full((height, width, 3), 242, np.uint8)
-    for top, bottom, left, right in strokes:
+    for top, bottom, left, right in chain(*shapes):
         page[top:bottom, left:right] = 26
     return page
 
@@ -43,25 +45,25 @@ def test_lines_are_taken_out_and_strokes_are_not_cut(lines: str, dots: int) -> N
 def test_a_sheet_on_a_dark_table_is_found_and_a_lit_half_is_not_taken_for_one() -> None:
     table = sheet(600, 800)
     table[...] = 64
-    table[100:500, 200:600] = sheet(400, 400, (100, 200, 180, 200))
+    table[100:500, 200:600] = sheet(400, 400, [(100, 200, 180, 200)])
     rows, columns = np.nonzero(sheet_of_paper(table))
     ends = (rows.min(), rows.max(), columns.min(), columns.max())
     assert ends == pytest.approx((100, 500, 200, 600), abs=30)
-    half = sheet(600, 800, (200, 300, 180, 200))
+    half = sheet(600, 800, [(200, 300, 180, 200)])
     half[:, 400:] //= 2
     assert sheet_of_paper(half).all()
 
 
-LINES = [[(60, 60), (50, 200), (70, 350)], [(250, 60), (240, 210)]]
+APART = [[(60, 60), (50, 200), (70, 350)], [(250, 60), (240, 210)]]  # top, left
 CLOSE = [[(40, 50), (40, 200)], [(140, 60), (140, 210)]]
 
 
-@pytest.mark.parametrize("corners", [LINES, CLOSE])
-def test_digits_come_in_reading_order_line_by_line(corners: list[list[tuple[int, int]]]) -> None:
-    strokes = [stroke for line in corners for corner in line for stroke in seven(*corner)]
-    lines = page_of(sheet(400, 500, *strokes)).lines
-    found = [[(digit.box[1], digit.box[0]) for digit in line] for line in lines]
-    assert found == [[pytest.approx(corner, abs=4) for corner in line] for line in corners]
+@pytest.mark.parametrize("lines", [APART, CLOSE])
+def test_digits_come_in_reading_order_line_by_line(lines: list[list[tuple[int, int]]]) -> None:
+    page = page_of(sheet(400, 500, *[seven(*corner) for corner in chain(*lines)]))
+    for line, corners in zip(page.lines, lines, strict=True):
+        found = [(digit.box[1], digit.box[0]) for digit in line]
+        assert found == [pytest.approx(corner, abs=4) for corner in corners]
 
 
 EDGE, TOUCHES = "1 mark at the edge left out", "touches the edge, so part of it may be missing"
@@ -79,13 +81,13 @@ BESIDE = {
 @pytest.mark.parametrize("beside", BESIDE)
 def test_what_lies_beside_two_digits_is_read_or_said_unless_it_is_dust(beside: str) -> None:
     strokes, digits, marks, remarks = BESIDE[beside]
-    page = page_of(sheet(300, 500, *seven(100, 100), *seven(100, 220), *strokes))
+    page = page_of(sheet(300, 500, seven(100, 100), seven(100, 220), strokes))
     assert (len(page.digits), len(page.marks)) == (digits, marks)
     assert page.remarks == remarks
 
 
 def test_touching_digits_are_parted_where_the_reader_is_surest() -> None:
-    page = sheet(200, 400, (60, 140, 100, 160), (60, 140, 170, 230), (90, 110, 155, 175))
+    page = sheet(200, 400, [(60, 140, 100, 160), (60, 140, 170, 230), (90, 110, 155, 175)])
     page[80:120, 120:140] = page[80:120, 190:210] = 242  # two rings, joined by a stroke
 
     def read(images: np.ndarray) -> np.ndarray:  # sure of what is upright, like one ring
@@ -98,8 +100,8 @@ def test_touching_digits_are_parted_where_the_reader_is_surest() -> None:
 
 
 def test_a_doubtful_digit_is_read_as_the_others_on_its_page_are() -> None:
-    strokes = [stroke for left in range(50, 650, 100) for stroke in seven(60, left)]
-    page = sheet(200, 700, *strokes, (75, 150, 65, 75))  # the first one is thicker
+    sevens = [seven(60, left) for left in range(50, 650, 100)]
+    page = sheet(200, 700, *sevens, [(75, 150, 65, 75)])  # the first one is thicker
 
     def read(images: np.ndarray) -> np.ndarray:  # five sevens, and one that may be a 1
         p = np.full((len(images), 10), 1e-3)
@@ -113,4 +115,4 @@ def test_a_doubtful_digit_is_read_as_the_others_on_its_page_are() -> None:
 
 def test_a_dash_is_no_digit() -> None:
     with pytest.raises(InputError, match="no digits"):
-        page_of(sheet(300, 400, (140, 150, 100, 300)))
+        page_of(sheet(300, 400, [(140, 150, 100, 300)]))
