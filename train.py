@@ -28,7 +28,6 @@ VALUES = {
 
 import argparse
 import math
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,7 +37,7 @@ from threadpoolctl import threadpool_limits
 from src.common.errors import InputError
 from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.augmentation import distortion
-from src.digits.data import ROOT, Data, load_data, row_hashes, seen_rows
+from src.digits.data import ROOT, Data, load_data, row_hashes
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
@@ -146,18 +145,14 @@ def main() -> int:
                 raise
             failure = error  # the last epoch before it is kept
         with held_back():  # a second, impatient Ctrl-C loses nothing
-            run = record.finish(arguments.test)
+            run = record.finish(arguments.test and record.stopped != "interrupted")
+            seen = np.union1d(row_hashes(data.images[record.rows]), earlier)
+            write_run(folder, run, identity, seen)
             keep_only(folder, [])  # no figure of an earlier run
-            hashes = row_hashes(data.images[record.rows])
-            write_run(folder, run, identity, np.union1d(hashes, earlier))
+        messages.print_end(run, data, seen, folder)
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)
-        messages.print_end(run, folder)
-        held_out = np.delete(data.images, record.rows, axis=0)
-        if seen := seen_rows(held_out, np.setdiff1d(earlier, hashes)):
-            what = f"{seen:,} of the validation images are among those it was trained on before"
-            print(f"note: {what}; give the --split-seed of then", file=sys.stderr)
     if failure:
         raise failure
     return 130 if record.stopped == "interrupted" else 0

@@ -101,6 +101,7 @@ def test_what_a_config_holds_anyway_does_not_count() -> None:
         ("@register\ndef swish(z): pass", True),
         ("for name in 'ab': ACTIVATIONS[name] = swish", True),
         ("import helpers", True),
+        ("import src.swish", True),
         ("from helpers.more import swish", True),
         ("class Swish: ACTIVATIONS['swish'] = swish", True),
         ("half saved(", True),
@@ -155,6 +156,7 @@ def tree(tmp_path: Path) -> Path:
     folder = tmp_path / "tree"
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "data").symlink_to(ROOT / "data")
+    (folder / ".#train.py").symlink_to("no/file")  # as an editor's lock
     (folder / "tests").mkdir()
     for name in ("train.py", "tests/bare_sweep.py"):
         shutil.copy(ROOT / name, folder / name)
@@ -174,7 +176,7 @@ def sweep(tree: Path, data: Path, *configs: dict, jobs: int = 1, meanwhile=None)
 
 def test_edits_after_the_start_neither_run_nor_count(tree: Path, small_npz: Path) -> None:
     """Nothing is read again, here or in a worker: every source may become nonsense."""
-    files = [*tree.glob("*.py"), *tree.glob("src/**/*.py")]
+    files = [file for file in tree.rglob("*.py") if file.is_file()]
     texts = {file: file.read_bytes() for file in files}
 
     def edit() -> None:

@@ -58,6 +58,8 @@ def test_there_may_be_no_run(tmp_path: Path) -> None:
     assert read_run(tmp_path / "none", {}) is None
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "network.npz").write_bytes(b"not marked as whole")
+    (tmp_path / "half" / ".new").mkdir()
+    (tmp_path / "half" / ".new" / "config.json").touch()  # after a power cut
     assert read_run(tmp_path / "half", {}) is None
 
 

@@ -31,6 +31,8 @@ def test_a_saved_network_goes_on_with_its_own_values_and_no_other_layers(tmp_pat
     same = {"hidden": (8,), "activation": "tanh", "preprocessing": "deskew"}
     assert config == Config(epochs=3, seed=5, **same) and seen.tolist() == [1, 2]
     assert network is not None and network.layer_sizes == [784, 8, 10]
+    with pytest.raises(InputError, match=r"the VALUES in train.py: "):
+        chosen([], Namespace(recipe=None, go_on=None))
     for change in ({"hidden": (9,)}, {"activation": "relu"}, {"recipe": "best"}):
         with pytest.raises(
             InputError, match=r"--continue: the network is \[784, 8, 10\] with tanh"

@@ -138,8 +138,13 @@ def test_figures_and_the_film_go_with_the_run_that_they_show_and_notes_stay(
     assert (folder / "learning.png").stat().st_size > 5000
     assert 1000 < (folder / "learning.gif").stat().st_size < 2_000_000
     (folder / "notes.txt").write_text("mine")
-    printed, _ = run(*arguments, "--test", "--format", "svg", cwd=tmp_path)
+    with np.load(small_npz) as file:  # ten of the images to train on are in its test set
+        leaky = dict(file) | {"x_test": file["x_train"][:10], "y_test": file["y_train"][:10]}
+        np.savez(tmp_path / "leaky.npz", **leaky)
+    arguments[1:2] = ["leaky.npz", "--validation-fraction", 0]
+    printed, told = run(*arguments, "--test", "--format", "svg", cwd=tmp_path)
     assert "that was the one look at the test set" in printed
+    assert "note: 10 of the test images are among those that it was trained on" in told
     left = {path.name for path in folder.iterdir()}
     assert left >= {"notes.txt", *(name.replace("png", "svg") for name in PICTURES)}
     assert not left & {"learning.png", "learning.gif", "curves.png"}

@@ -77,6 +77,7 @@ def read() -> dict[str, bytes]:
     """The modules and packages in the root of the project, as they are now."""
     packages = [path.parent for path in ROOT.glob("*/__init__.py")]
     files = [*ROOT.glob("*.py"), *(file for each in packages for file in each.rglob("*.py"))]
+    files = [file for file in files if file.is_file()]  # an editor's lock is a broken link
     return {file.relative_to(ROOT).as_posix(): file.read_bytes() for file in files}
 
 
@@ -137,9 +138,10 @@ def adds_code(texts: dict[str, bytes]) -> bool:
                 return True
             case ast.If(test=ast.Compare(left=ast.Name("__name__"))):
                 return True
-            case ast.Import() | ast.ImportFrom():  # of nothing that the user has added
-                names = [getattr(node, "module", alias.name) or "" for alias in node.names]
-                return ours.isdisjoint(name.split(".")[0] for name in names)
+            case ast.Import(names=names):  # of nothing of this project, as it may register itself
+                return not {name.name.split(".")[0] for name in names} & (ours | {"src"})
+            case ast.ImportFrom(module=name):  # of nothing that the user has added
+                return (name or "").split(".")[0] not in ours
             case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()) | ast.Expr():
                 calls = {ast.unparse(x.func) for x in ast.walk(node) if isinstance(x, ast.Call)}
                 return calls <= {"grid", "list", "range", "start"}

@@ -45,7 +45,9 @@ def load_data(path: str | Path | None = None) -> Data:
     Says on standard error what is odd about the images, and which digits have no image at all.
     """
     there = {entry.name.lower(): entry for entry in ROOT.iterdir()}  # broken links too
-    path = Path(path or next((there[name] for name in KAGGLE if name in there), EMBEDDED))
+    if path is None:
+        path = next((there[name] for name in KAGGLE if name in there), EMBEDDED)
+    path = Path(path)
     parts = read_parts(path, "train")
     images, labels = parts["train"]
     if labels is None:

@@ -16,6 +16,7 @@ from src.runs.report import Results
 
 # What two runs may differ in beside hyperparameters: by its name in their identity.
 OTHERS = {"training_digits": "the data", "code": "the code", "numpy": "NumPy", "threads": "threads"}
+OTHERS |= {"continues": "the network that they go on with"}
 
 
 def compare_runs(root: Path, *places: str) -> Results:
@@ -23,13 +24,15 @@ def compare_runs(root: Path, *places: str) -> Results:
 
     Raises InputError where no run is saved.
     """
-    one, other = (Path(place).resolve().parts for place in places)
-    if one == other:
+    paths = [Path(place).resolve().parts for place in places]
+    if paths[0] == paths[1]:
         raise InputError(f"{places[0]}, {places[1]}: give two different runs")
-    length = next(n for n in count(1) if one[-n:] != other[-n:])  # two projects: mine/results/train
-    a, b = ("/".join(parts[-length:]) for parts in (one, other))
-    (ours, our_identity), (theirs, their_identity) = (saved_run(root, place) for place in places)
+    length = next(n for n in count(1) if paths[0][-n:] != paths[1][-n:])  # mine/results/train
+    a, b = ("/".join(parts[-length:]) for parts in paths)
+    (ours, one), (theirs, other) = (saved_run(root, place) for place in places)
     validated = bool(ours.right.size and theirs.right.size)
+    if not validated and one["test_digits"] != other["test_digits"]:
+        raise InputError(f"{a}, {b}: were not measured on the same images")
     entry = {"question": f"{a} or {b}?", "score_test": not validated}
     configs = {a: [ours.config], b: [theirs.config]}
     folder = folder_for(root, re.sub(r"[^\w-]", "-", f"compare_{a}_{b}", flags=re.ASCII))
@@ -37,9 +40,11 @@ def compare_runs(root: Path, *places: str) -> Results:
     results = Results(configs, entry, folder, data)
     results.add(a, ours)
     results.add(b, theirs)
-    pairs = [f"{name} {one} or {other}" for name, (one, other) in results.varied.items()]
+    pairs = [
+        f"{name} {values.iloc[0]} or {values.iloc[1]}" for name, values in results.varied.items()
+    ]
     pairs += ["the seed"] * (ours.config.seed != theirs.config.seed)
-    pairs += [words for key, words in OTHERS.items() if our_identity[key] != their_identity[key]]
+    pairs += [words for key, words in OTHERS.items() if one.get(key) != other.get(key)]
     results.notes = [f"They differ in: {'; '.join(pairs) or 'nothing that is recorded'}."]
     for label, run in ((a, ours), (b, theirs)):
         if "stopped" in run.metrics:
@@ -48,7 +53,7 @@ def compare_runs(root: Path, *places: str) -> Results:
     same_split = ours.config.split_seed == theirs.config.split_seed and "the data" not in pairs
     if validated and same_split and ours.right.size == theirs.right.size:
         results.notes.append(mcnemar(a, b, ours.right, theirs.right))
-    else:
+    elif ours.right.size or theirs.right.size:
         results.notes.append("They did not validate on the same images, which leaves it open.")
     return results
 

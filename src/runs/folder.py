@@ -9,6 +9,7 @@ best.npz       that of the epoch with the best validation accuracy, where it was
 right.npy      which validation images the network reads right in the end, eight in a byte
 """
 
+import contextlib
 import copy
 import dataclasses
 import hashlib
@@ -104,9 +105,11 @@ def write_run(folder: Path, run: Run, identity: dict, trained_on: np.ndarray | N
 
 def settle(folder: Path) -> None:
     """Finish what a killed write_run has written as a whole, and remove what it has not."""
-    new = folder / ".new"
-    if (new / MARK).is_file():
-        if "best.npz" not in json.loads((new / MARK).read_text(encoding="utf-8"))["sha256"]:
+    new, sums = folder / ".new", {}
+    with contextlib.suppress(OSError, ValueError):  # no mark, or half of one after a power cut
+        sums = json.loads((new / MARK).read_text(encoding="utf-8"))["sha256"]
+    if sums:
+        if "best.npz" not in sums:
             (folder / "best.npz").unlink(missing_ok=True)  # of an earlier run
         (folder / MARK).unlink(missing_ok=True)  # from here on it is not whole
         for path in sorted(new.iterdir(), key=lambda path: path.name == MARK):

@@ -6,7 +6,9 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from src.digits.data import Data
+import numpy as np
+
+from src.digits.data import Data, seen_rows, split
 from src.model import count_parameters
 from src.runs.config import Config
 from src.runs.history import Run
@@ -68,8 +70,8 @@ def outcome(metrics: dict) -> str:
     return ", ".join(words)
 
 
-def print_end(run: Run, folder: Path) -> None:
-    """The end of a run of train.py."""
+def print_end(run: Run, data: Data, trained_on: np.ndarray, folder: Path) -> None:
+    """The end of a run of train.py. `trained_on` are the row_hashes of all images it has seen."""
     metrics = run.metrics
     if "stopped" in metrics:
         print(f"stopped after epoch {metrics['last_epoch']}: {metrics['stopped']}")
@@ -81,4 +83,10 @@ def print_end(run: Run, folder: Path) -> None:
         print(f"the best validation accuracy was {best:.2%}, after epoch {epoch}")
     if "test_accuracy" in metrics:
         print("that was the one look at the test set; choose by the validation accuracy")
-    print(f"saved the network of the last epoch, its curves and more in {folder}")
+    _, held_out = split(len(data.images), run.config.validation_fraction, run.config.split_seed)
+    test_images = data.test_images if "test_accuracy" in metrics else data.test_images[:0]
+    for kind, images in (("validation", data.images[held_out]), ("test", test_images)):
+        if seen := seen_rows(images, trained_on):
+            what = f"{seen:,} of the {kind} images are among those that it was trained on"
+            print(f"note: {what}: they say nothing about new digits", file=sys.stderr)
+    print(f"saved the network of the last epoch, its history and its figures in {folder}")

@@ -73,7 +73,10 @@ def chosen(
         trained_on = metadata["trained_on"]
         values = {"preprocessing": metadata.get("preprocessing", "none")} | metadata["config"]
         values |= {"hidden": network.layer_sizes[1:-1], "activation": network.activation}
-    config = recipe(arguments.recipe) if arguments.recipe else Config().with_(**values)
+    try:
+        config = recipe(arguments.recipe) if arguments.recipe else Config().with_(**values)
+    except (InputError, TypeError) as error:  # TypeError: no dict, or names that are no text
+        raise InputError(f"{arguments.go_on or 'the VALUES in train.py'}: {error}") from error
     flags = {name: value for name, value in vars(arguments).items() if name in vars(config)}
     config = config.with_(**flags)
     layers = config.layer_sizes, config.activation

@@ -187,10 +187,11 @@ def write_tables(results: Results) -> None:
 def answer(results: Results, data: str | None, root: Path) -> str:
     """What write_tables wrote, and the shortest command that trains the best configuration.
 
+    (Two runs that are compared have been trained, perhaps in a way that it does not say.)
     It has --data and --results where they are not the defaults.
     """
     text = (results.folder / "summary.txt").read_text(encoding="utf-8")
-    if results.verdict:
+    if results.verdict and not results.notes:
         best = results.configs[results.verdict.best][0]
         commands = [f"--recipe {name} {as_flags(best, recipe(name))}".strip() for name in RECIPES]
         given = {"--data": data, "--results": root if root != ROOT / "results" else None}

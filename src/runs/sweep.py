@@ -73,7 +73,8 @@ def sweep(
                     result.network, result.layers = None, []
                 yield from ((each, result) for each in wanting)
     except (KeyboardInterrupt, GeneratorExit):  # the latter between two runs, by whoever listens
-        kept = f"{finished} of {len(runs)} runs are saved. Give the same command again to continue"
+        how = "the same command again" + " without --fresh" * fresh
+        kept = f"{finished} of {len(runs)} runs are saved. Give {how} to continue"
         print(f"\n{kept}", file=sys.stderr)
         raise
 
