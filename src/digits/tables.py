@@ -106,10 +106,10 @@ def parse(content: bytes, start: int, width: int, columns: list[int]) -> np.ndar
 
     if b"\0" in content:  # for pandas 2 a cell ends there
         raise ValueError("holds more than text")
-    rows, parts = io.BytesIO(content), []
+    rows, parts, in_order = io.BytesIO(content), [], columns == list(range(width))
     rows.seek(start)
     for frame in pd.read_csv(rows, header=None, low_memory=False, chunksize=CHUNK):
-        numbers = frame[columns].to_numpy()
+        numbers = (frame if in_order else frame[columns]).to_numpy()
         with np.errstate(invalid="ignore"):
             cells = numbers.astype(np.uint8)
         whole = numbers.dtype.kind in "iuf" and (cells == numbers).all()
