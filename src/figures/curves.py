@@ -96,7 +96,11 @@ def plot_comparison(path: Path, results: Any, shown: list[str]) -> None:
     many = any(len(found) > 1 for found in runs.values())
     title, foot = results.entry["question"], f"{BAND}. " * many + failed
     size, margins = (9, 1.45 + max(3.35, 0.2 * len(shown))), (0.65, 0.85, 2.85, 0.6)
-    grid: dict = {"sharex": True, "width_ratios": [3, 2], "gridspec_kw": {"hspace": 0.3}}
+    grid: dict = {
+        "sharex": True,
+        "width_ratios": [3, 2],
+        "gridspec_kw": {"hspace": 0.3, "wspace": 0.3},
+    }
     with style.drawing(path, size, title, foot, margins) as figure:
         for name, axes in figure.subplot_mosaic(panels, **grid).items():
             part, quantity = name.split("_")
