@@ -233,14 +233,9 @@ def test_a_second_training_into_the_same_folder_is_refused(small_npz, tmp_path):
     assert "another training is writing there" in errors
 
 
-REFUSED = [
-    ({}, "..", "name"),
-    ({}, "runs", "name"),
-    ({}, "activations", "activations: holds the tables of an experiment"),
-    ({"hidden": 64}, "train", "hidden"),
-    ({"epochs": 0}, "train", "epochs"),
-    ({"epoch": 3}, "train", "epoch"),
-]
+REFUSED = [({}, name, "name") for name in ("..", "runs")]
+REFUSED += [({}, "activations", "activations: holds the tables of an experiment")]
+REFUSED += [({name: 0}, "train", name) for name in ("hidden", "epochs", "epoch")]
 
 
 @pytest.mark.parametrize(("values", "name", "message"), REFUSED)
