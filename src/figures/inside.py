@@ -107,10 +107,8 @@ def plot_mistakes(
     wrong = np.flatnonzero(answers != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:24]
     title = f"The {len(worst)} surest of {len(wrong):,}" if len(worst) else "No"
-    title, foot = (
-        f"{title} mistakes on {len(labels):,} {what} images",
-        "true digit → answer, how sure",
-    )
+    title += f" mistakes on {len(labels):,} {what} images"
+    foot = "true digit → answer, how sure"
     sure = [f"{share:.1%}".replace("nan%", "?") for share in confidence]  # after an overflow
     captions = [f"{labels[row]} → {answers[row]}\n{sure[row]}" for row in worst]
     columns, rows = 8, max(1, -(-len(worst) // 8))

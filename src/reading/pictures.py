@@ -141,7 +141,7 @@ def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     speck = tuned.SPECK * min(mask.shape)
-    parts, told = [], []
+    parts, measured = [], []
     for label, (left, top, width, height, area) in enumerate(stats.tolist()[1:], 1):
         if max(width, height) < speck / 2 or area <= 4:
             continue  # of dust
@@ -154,10 +154,10 @@ def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part
         right, bottom = mask.shape[1] - left - width, mask.shape[0] - top - height
         at_edge = min(left, top, right, bottom) <= 1
         parts.append(Part(x, y, x + ink.shape[1], y + ink.shape[0], ink, at_edge))
-        told.append((area, off[box][own].mean(), inside[box][own].max(), at_edge, height))
+        measured.append((area, off[box][own].mean(), inside[box][own].max(), at_edge, height))
     if not parts:
         raise InputError("nothing is written on it")
-    area, strength, thick, edge, tall = np.array(told).T
+    area, strength, thick, edge, tall = np.array(measured).T
     inner = (edge == 0) | edge.all()
     most = int(np.where(inner, area * strength, 0).argmax())
     firm = strength > tuned.FAINTER * strength[most]

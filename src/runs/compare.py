@@ -40,10 +40,9 @@ def compare_runs(root: Path, *places: str) -> Results:
     results = Results(configs, entry, folder, data)
     results.add(a, ours)
     results.add(b, theirs)
-    pairs = [
-        f"{name} {values.iloc[0]} or {values.iloc[1]}" for name, values in results.varied.items()
-    ]
-    pairs += ["the seed"] * (ours.config.seed != theirs.config.seed)
+    pairs = [f"{name} {first} or {second}" for name, (first, second) in results.varied.items()]
+    if ours.config.seed != theirs.config.seed:
+        pairs.append("the seed")
     pairs += [words for key, words in OTHERS.items() if one.get(key) != other.get(key)]
     results.notes = [f"They differ in: {'; '.join(pairs) or 'nothing that is recorded'}."]
     for label, run in ((a, ours), (b, theirs)):
