@@ -45,7 +45,7 @@ def draw_signal(data: Data) -> None:
     foot = "×: how much larger the spread of z is from one layer to the next"
     path, margins = FIGURES / "initializers_signal.png", (0.75, 0.85, 2.5, 0.6)
     with style.drawing(path, (9, 4.4), title, foot, margins) as figure:
-        both = figure.subplots(1, 2, gridspec_kw={"wspace": 0.3})
+        both = figure.subplots(1, 2, gridspec_kw={"wspace": 0.4})
         for axes, (name, what) in zip(both, panels.items()):
             for initializer, look in style.looks(INITIALIZERS).items():
                 network = NeuralNetwork([784, *[32] * 10, 10], initializer=initializer)
