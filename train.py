@@ -28,7 +28,6 @@ VALUES = {
 
 import argparse
 import math
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +105,6 @@ def parse_arguments() -> argparse.Namespace:
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
     add("--threads", type=whole_number(1, 64), default=1, help="for large networks; other rounding")
     add("--patience", type=number, default=0, help="stop after so many epochs without a better one")
-    add("--continue", type=Path, dest="go_on", metavar="NPZ", help="go on training a network")
     add_flags(parser, VALUES)
     return parser.parse_args()
 
@@ -116,11 +114,11 @@ def main() -> int:
     from src.common.files import keep_only, locked, make_writable
     from src.common.script import held_back
     from src.runs import messages
-    from src.runs.folder import checked_name, identity_of, write_run
     from src.runs.recipes import chosen
+    from src.runs.storage import checked_name, identity_of, write_folder
 
     arguments = parse_arguments()
-    config, network, earlier = chosen(VALUES, arguments)
+    config = chosen(VALUES, arguments)
     threadpool_limits(arguments.threads, user_api="blas")
     folder = arguments.results / checked_name(arguments.name)
     make_writable(folder)
@@ -132,12 +130,10 @@ def main() -> int:
         if arguments.test and not len(data.test_images):
             raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
         identity = identity_of(config, data, code_key(sources()), arguments.test)
-        if network:
-            identity["continues"] = sha256(network.parameters.tobytes()).hexdigest()
         messages.print_start(config, data, arguments.threads)
         record, failure = Recorder(messages.print_epoch, arguments.film, arguments.patience), None
         try:
-            train(config, data, record, network)
+            train(config, data, record)
         except KeyboardInterrupt:
             record.interrupt()  # after the last epoch: there is something to keep
         except InputError as error:
@@ -146,8 +142,8 @@ def main() -> int:
             failure = error  # the last epoch before it is kept
         with held_back():  # a second, impatient Ctrl-C loses nothing
             run = record.finish(arguments.test and record.stopped != "interrupted")
-            seen = np.union1d(row_hashes(data.images[record.rows]), earlier)
-            write_run(folder, run, identity, seen)
+            seen = row_hashes(data.images[record.rows])
+            write_folder(folder, run, identity, seen)
             keep_only(folder, [])  # no figure of an earlier run
         messages.print_end(run, data, seen, folder)
         from src.figures.inside import draw_run  # here: matplotlib takes long to import

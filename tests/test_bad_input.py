@@ -131,7 +131,6 @@ MODEL_FAULTS: dict[str, tuple[Change, str]] = {
     "unknown activation": (header_with(activation="step"), "'step'"),
     "activation as a list": (header_with(activation=["relu"]), "not a network"),
     "metadata as text": (header_with(metadata="abc"), "not a network"),
-    "hyperparameters as a list": (header_with(metadata={"config": [1]}), "not a network"),
     "images as text": (arrays_with(trained_on="abc"), "not a network"),
     "NaN weights": (arrays_with(parameters=lambda p: p * np.float32("nan")), "not all | finite"),
     "integer weights": (arrays_with(parameters=lambda p: p.astype(int)), "are int64"),

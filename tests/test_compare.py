@@ -1,6 +1,5 @@
 """Two saved runs beside each other, and what may be said of their difference."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,12 @@ import pytest
 from src.common.errors import InputError
 from src.digits.data import Data
 from src.figures.experiment import draw_experiment
+from src.model import NeuralNetwork
+from src.reading.saved import save_network
 from src.runs.compare import compare_runs
 from src.runs.config import Config
-from src.runs.folder import identity_of, write_run
 from src.runs.report import write_tables
+from src.runs.storage import identity_of, write_run
 from tests.training import run_of
 
 
@@ -20,7 +21,7 @@ def save(folder: Path, data: Data, right: np.ndarray, **changes: object) -> None
     config = Config(hidden=(), epochs=1, **changes)
     run = run_of(config, data)
     run.right = right
-    write_run(folder, run, identity_of(config, data, "code", False))
+    write_run(folder / "network.npz", run, identity_of(config, data, "code", False))
 
 
 def said(root: Path, *places: str) -> str:
@@ -58,7 +59,7 @@ def test_code_and_an_early_end_are_differences_too(digits: Data, tmp_path: Path)
             run.history, run.metrics["last_epoch"] = run.history[:1], 0
             run.metrics["stopped"] = stopped
         identity = identity_of(run.config, digits, code, False)
-        write_run(tmp_path / name, run, identity)
+        write_run(tmp_path / name / "network.npz", run, identity)
     text = said(tmp_path, "a", "b")
     assert "They differ in: the code. b stopped after epoch 0: the loss is infinite." in text
     draw_experiment(compare_runs(tmp_path, "a", "b"))  # although one curve is a point
@@ -87,7 +88,6 @@ def test_what_is_no_run_is_named(digits: Data, tmp_path: Path) -> None:
     (tmp_path / "hidden_layers").mkdir()
     with pytest.raises(InputError, match="hidden_layers: no run is saved there"):
         compare_runs(tmp_path, "a", "hidden_layers")
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "config.json").write_text(json.dumps([]))
-    with pytest.raises(InputError, match="b: damaged"):
-        compare_runs(tmp_path, "a", "b")
+    save_network(tmp_path / "b.npz", NeuralNetwork([784, 10]))
+    with pytest.raises(InputError, match=r"b\.npz: holds no whole run"):
+        compare_runs(tmp_path, "a", "b.npz")

@@ -68,8 +68,8 @@ def parsed(line: str) -> Config:
     """The config that train.py makes of these flags."""
     parser = ArgumentParser()
     add_flags(parser, {})
-    flags = parser.parse_args(shlex.split(line), argparse.Namespace(recipe=None, go_on=None))
-    return chosen({}, flags)[0]
+    flags = parser.parse_args(shlex.split(line), argparse.Namespace(recipe=None))
+    return chosen({}, flags)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from filelock import FileLock
 import experiments
 from src.common.errors import InputError
 from src.digits.data import Data
-from src.reading.saved import load_network
 from src.runs import sweep
+from src.runs.storage import read_run
 from tests.conftest import ROOT
 
 SWEEP = [sys.executable, str(ROOT / "tests" / "small_sweep.py")]
@@ -35,9 +35,9 @@ def summary(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "summary.csv", dtype={"configuration": str, "hidden": str})
 
 
-def folders(results: Path) -> set[str]:
+def run_files(results: Path) -> set[str]:
     """Each finished run."""
-    return {path.parent.name for path in results.glob("runs/[!.]*/network.npz")}
+    return {path.name for path in results.glob("runs/*.npz")}
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +72,12 @@ def test_jobs_and_threads_set_outside_do_not_change_a_bit(
         monkeypatch.setenv(name, "2")
     results = tmp_path / "results"
     run(results, small_npz, "--seeds", "2", "--jobs", "1")
-    assert folders(results) == folders(swept[0])
-    for name in folders(results):
-        both = results / "runs" / name, swept[0] / "runs" / name
-        one, other = (pd.read_csv(each / "history.csv", dtype=str).iloc[:, :5] for each in both)
+    assert run_files(results) == run_files(swept[0])
+    for name in run_files(results):
+        both = [read_run(root / "runs" / name)[0] for root in (results, swept[0])]
+        one, other = (pd.DataFrame(run.history).iloc[:, :5] for run in both)
         assert one.equals(other)
-        assert len({(each / "layers.csv").read_bytes() for each in both}) == 1
-        assert (
-            len({load_network(each / "network.npz")[0].parameters.tobytes() for each in both}) == 1
-        )
+        assert len({run.network.parameters.tobytes() for run in both}) == 1
 
 
 def test_a_failed_configuration_is_reported_and_the_others_go_on(
@@ -121,7 +118,7 @@ def test_an_old_table_is_not_left_as_the_answer(
 
 
 def test_two_saved_runs_are_compared(swept: tuple[Path, str], small_npz: Path) -> None:
-    one, other = sorted(folders(swept[0]))[:2]
+    one, other = sorted(run_files(swept[0]))[:2]
     places = f"{swept[0]}/runs/{one}", f"runs/{other}"
     printed, _ = run(swept[0], small_npz, "--compare", *places)
     assert "They differ in:" in printed and "McNemar" in printed

@@ -105,7 +105,7 @@ def test_names_are_names_and_not_paths(name: object, tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_a_run_is_not_written_to(tmp_path: Path) -> None:
     assert folder_for(tmp_path, "my-own_2").is_dir()
-    (tmp_path / "my-own_2" / "config.json").write_text("{}")
+    (tmp_path / "my-own_2" / "network.npz").touch()
     with pytest.raises(InputError, match="is for runs of"):
         folder_for(tmp_path, "my-own_2")
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from src.common.errors import InputError
 from src.digits.data import load_data, split
 from src.reading.saved import load_network
 from src.runs.config import Config
-from src.runs.folder import read_run, settle
+from src.runs.storage import read_run
 from src.utils import evaluate
 from tests.conftest import ROOT
 
@@ -30,8 +29,7 @@ PICTURES = {"curves.png", "layers.png", "first_layer.png", "confusion.png", "mis
 
 def start(*arguments: object, cwd: Path) -> subprocess.Popen:
     """`python train.py ...` in a process and a folder of its own."""
-    plain = ["--results", "out"] if "--continue" in arguments else PLAIN
-    command = [sys.executable, str(ROOT / "train.py"), *plain, *map(str, arguments)]
+    command = [sys.executable, str(ROOT / "train.py"), *PLAIN, *map(str, arguments)]
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=cwd, env=clean, stdout=pipe, stderr=pipe, text=True)
@@ -46,13 +44,12 @@ def run(*arguments: object, cwd: Path, status: int = 0) -> tuple[str, str]:
 
 
 def check_whole(folder: Path) -> dict:
-    """What is in the folder of a run belongs together. Returns its config."""
-    described = json.loads((folder / "config.json").read_text())
-    described.pop("sha256")
-    found = read_run(folder, described)
+    """The network of a run and what came of it belong together. Returns its config."""
+    found, identity = read_run(folder / "network.npz")
     assert [row["epoch"] for row in found.history] == list(range(len(found.history)))
-    assert "last_train_loss" in found.metrics
-    return described["config"]
+    assert found.network.layer_sizes == [784, *identity["config"]["hidden"], 10]
+    assert found.metrics["parameters"] == found.network.parameters.size
+    return identity["config"]
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +79,10 @@ def test_it_runs_from_anywhere_and_says_what_it_does(two_runs):
 
 def test_it_writes_these_files(two_runs, small_npz):
     folder, data = two_runs[0][1], load_data(small_npz)
-    files = {"config.json", "metrics.json", "history.csv", "layers.csv", "network.npz"}
-    files |= {"best.npz", "right.npy", *PICTURES}
+    files = {"network.npz", "best.npz", "run.json", "history.csv", "layers.csv", *PICTURES}
     assert {path.name for path in folder.glob("[!.]*")} == files
     assert Config(**check_whole(folder)) == Config(hidden=(12, 8), epochs=3, seed=4)
-    described = json.loads((folder / "config.json").read_text())
+    described = json.loads((folder / "run.json").read_text())
     assert described["training_digits"] == data.fingerprint()
     assert described["test_digits"] is None
     rows, layers = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "layers.csv")
@@ -95,12 +91,13 @@ def test_it_writes_these_files(two_runs, small_npz):
     assert list(layers["epoch"]) == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
     assert list(layers["layer"]) == [1, 2, 3] * 4
     network, metadata = load_network(folder / "network.npz")
-    assert metadata["config"] == described["config"] and metadata["preprocessing"] == "none"
+    metrics = described.pop("metrics")
+    assert metadata["identity"] == described and metadata["preprocessing"] == "none"
     _, held_out = split(300, 0.1, seed=0)
     found = evaluate(network, data.images[held_out], data.labels[held_out])
     last = rows.iloc[-1]
     assert found == pytest.approx((last["validation_loss"], last["validation_accuracy"]), rel=1e-6)
-    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics == metadata["metrics"]
     assert metrics["last_validation_accuracy"] == last["validation_accuracy"]
 
 
@@ -122,8 +119,8 @@ def test_without_validation_and_test_images_everything_is_still_written(digits, 
     network, _ = load_network(folder / "network.npz")
     assert network.layer_sizes == [784, 10]
     assert {path.name for path in folder.glob("*.png")} == PICTURES
-    text = (folder / "metrics.json").read_text()
-    metrics = json.loads(text)
+    text = (folder / "run.json").read_text()
+    metrics = json.loads(text)["metrics"]
     assert (metrics["training_images"], metrics["validation_images"]) == (100, 0)
     assert "test_accuracy" not in metrics and "best_validation_accuracy" not in metrics
     assert "nan" not in (printed + text + (folder / "history.csv").read_text()).lower()
@@ -168,21 +165,6 @@ def test_a_run_that_diverges_keeps_and_draws_what_there_was(small_npz, tmp_path)
     assert (folder / "curves.png").is_file()
 
 
-def test_training_goes_on_with_a_saved_network(small_npz, tmp_path):
-    first, more = tmp_path / "out" / "train", tmp_path / "out" / "more"
-    arguments = ["--data", small_npz, "--hidden", 8, "--activation", "tanh", "--epochs", 1]
-    run(*arguments, cwd=tmp_path)
-    arguments = ["--data", small_npz, "--continue", first / "network.npz", "--name", "more"]
-    printed, told = run(*arguments, "--split-seed", 1, cwd=tmp_path)  # 270 others of the 300
-    assert "activation = tanh" in printed and "epochs = 1" in printed
-    assert re.search(r"note: \d+ of the validation images are among those", told)
-    assert "among those" not in run(*arguments, "--name", "same", cwd=tmp_path)[1]
-    before, after = (pd.read_csv(folder / "history.csv") for folder in (first, more))
-    assert after["train_loss"][0] < 1.1 * before["train_loss"][1] < before["train_loss"][0]
-    seen = [set(np.load(folder / "network.npz")["trained_on"]) for folder in (first, more)]
-    assert len(seen[0]) == 270 and seen[0] < seen[1]  # it has seen the first run's images, too
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a single process")
 def test_ctrl_c_keeps_what_was_learned_up_to_the_last_whole_epoch(small_npz, tmp_path):
     process = start("--data", small_npz, "--epochs", 100_000, cwd=tmp_path)
@@ -218,7 +200,6 @@ def test_killed_runs_leave_one_whole_run(kills, small_npz, tmp_path):
         time.sleep(0.013 * (number % 7))
         process.kill()
         process.communicate()
-        settle(folder)  # as whoever reads or writes it next does
         check_whole(folder)
     run(*arguments, cwd=tmp_path)
     left = {path.name for path in folder.parent.iterdir()} - {"train", ".train.lock"}

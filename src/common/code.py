@@ -16,9 +16,9 @@ from typing import Any, cast
 ROOT = Path(__file__).resolve().parents[2]
 # What cannot reach a number of a run. All else counts: to retrain once too often is cheap.
 UNHASHED = """predict.py draw.py src/figures/ src/reading/ src/common/code.py src/common/server.py
-src/runs/cluster.py src/runs/compare.py src/runs/folder.py src/runs/messages.py src/runs/pool.py
+src/runs/cluster.py src/runs/compare.py src/runs/messages.py src/runs/pool.py
 src/runs/questions.py src/runs/recipes.py src/runs/report.py src/runs/statistics.py
-src/runs/sweep.py"""
+src/runs/storage.py src/runs/sweep.py"""
 ANNOTATIONS_COUNT = (b"ClassVar", b"InitVar", b"annotations__", b"type_hints", b"singledispatch")
 
 

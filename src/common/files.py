@@ -2,7 +2,7 @@
 
 import contextlib
 import errno
-import json
+import io
 import os
 import shutil
 import zipfile
@@ -61,20 +61,18 @@ def locked(path: Path, message: str) -> Iterator[None]:
 
 
 def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.ndarray]:
-    """The named arrays of an .npz file that need not be trusted: nothing is unpickled.
+    """The arrays of an .npz file that need not be trusted: nothing is unpickled.
 
-    Raises InputError if it is no valid .npz, lacks one of `keys`, or unpacks to over `limit` bytes.
+    Raises InputError if it is no sound .npz, lacks one of `keys`, or unpacks to over `limit` bytes,
+    and OSError if it cannot be read at all.
     """
-    if not path.is_file():
-        what = "is not a file" if path.exists() else "there is no such file"
-        raise InputError(f"{path}: {what}; give an .npz file")
+    content = io.BytesIO(path.read_bytes())
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(content) as archive:
             if sum(member.file_size for member in archive.infolist()) > limit:
                 raise InputError(f"{path}: unpacks to more than {limit:,} bytes")
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in keys if key not in file.files]
-            if missing:
+        with np.load(content, allow_pickle=False) as file:
+            if missing := [key for key in keys if key not in file.files]:
                 found = ", ".join(map(repr, file.files)) or "nothing"
                 raise InputError(f"{path}: has no array {missing[0]!r}, only {found}")
             return {key: np.asanyarray(file[key]) for key in file.files}
@@ -82,12 +80,6 @@ def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.nd
         raise
     except Exception as error:  # damaged bytes make zipfile, zlib and NumPy fail in a dozen ways
         raise InputError(f"{path}: not a sound .npz file ({error!r}); fetch it again") from error
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write `content`, readable by people, atomically."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def make_writable(folder: Path, flag: str = "--results") -> None:

@@ -40,8 +40,8 @@ def save_network(
 def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
     """The network and metadata that save_network wrote, to the same bits.
 
-    The metadata has a "config" in any case, and "trained_on". Raises InputError if the file is not
-    sound.
+    The metadata has "trained_on" in any case. Raises InputError if the file is not sound, and
+    OSError if it cannot be read at all.
     """
     arrays = read_npz(Path(path), ["header", "parameters"])
     parameters = arrays["parameters"]
@@ -56,10 +56,8 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
             raise ValueError(f"parameters are {dtype}, or not all of them finite")
         network = NeuralNetwork(sizes, header["activation"], "zeros", dtype=dtype.type)
         network.parameters[...] = parameters
-        metadata = {"config": {}} | header["metadata"]
-        metadata["trained_on"] = arrays.get("trained_on", np.empty(0)).astype("<u8").ravel()
-        metadata["config"] = dict(metadata["config"])
-        return network, metadata
+        hashes = arrays.get("trained_on", np.empty(0)).astype("<u8").ravel()
+        return network, dict(header["metadata"]) | {"trained_on": hashes}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a network that can be used: {error}") from error
 
@@ -89,6 +87,8 @@ def load_models(paths: list[Path]) -> list[Model]:
         raise InputError("there is no network yet; `python train.py --recipe best` makes one")
     models = []
     for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file; give a network of train.py")
         network, metadata = load_network(path)
         first, *_, last = network.layer_sizes
         if (first, last) != (784, 10):

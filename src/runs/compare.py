@@ -1,6 +1,5 @@
 """Two saved runs beside each other: where they differ, and what can be said of it."""
 
-import json
 import math
 import re
 from itertools import count
@@ -9,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from src.common.errors import InputError
-from src.runs.folder import MARK, read_run
 from src.runs.history import Run
 from src.runs.questions import folder_for
 from src.runs.report import Results
+from src.runs.storage import read_run
 
 # What two runs may differ in beside hyperparameters: by its name in their identity.
 OTHERS = {"training_digits": "the data", "code": "the code", "numpy": "NumPy", "threads": "threads"}
-OTHERS |= {"continues": "the network that they go on with"}
 
 
 def compare_runs(root: Path, *places: str) -> Results:
-    """Two runs as the results of one experiment. A place is a folder, or the name of one in `root`.
+    """Two runs as the results of one experiment. A place is a folder or its network.npz, or the
+    name of a folder in `root`.
 
     Raises InputError where no run is saved.
     """
@@ -58,18 +57,12 @@ def compare_runs(root: Path, *places: str) -> Results:
 
 
 def saved_run(root: Path, place: str) -> tuple[Run, dict]:
-    """A run, and all that decided its numbers (folder.identity_of)."""
-    folder = Path(place) if (Path(place) / MARK).is_file() else root / place
-    try:
-        identity = json.loads((folder / MARK).read_text(encoding="utf-8"))
-        del identity["sha256"]
-        if (run := read_run(folder, identity)) is None:
-            raise FileNotFoundError
-        return run, identity
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{place}: no run is saved there, nor in {root / place}") from None
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{folder}: damaged ({error}); train it again") from error
+    """A run, and all that decided its numbers (storage.identity_of)."""
+    for path in (Path(place), root / place):
+        file = path / "network.npz" if path.is_dir() else path
+        if file.is_file():
+            return read_run(file)
+    raise InputError(f"{place}: no run is saved there, nor in {root / place}")
 
 
 def mcnemar(a: str, b: str, ours: np.ndarray, theirs: np.ndarray) -> str:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -25,7 +26,7 @@ class Run:
     """What was asked of a run, and what came of it. The same object travels everywhere."""
 
     config: Config
-    network: NeuralNetwork  # after the last epoch
+    network: Any  # the NeuralNetwork after the last epoch; None where hundreds of runs are kept
     history: list[dict]  # one row for each epoch, from 0: losses, accuracies, seconds
     layers: list[dict]  # one row for each epoch and layer: see layer_statistics
     metrics: dict  # what is known in the end, fit for JSON; what was not measured has no entry

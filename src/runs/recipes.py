@@ -7,11 +7,7 @@ Each is given by its differences from the defaults of Config, which are the reci
 
 import argparse
 
-import numpy as np
-
 from src.common.errors import InputError
-from src.model import NeuralNetwork
-from src.reading.saved import load_network
 from src.runs.config import Config
 
 RECIPES: dict[str, dict] = {
@@ -58,29 +54,10 @@ def recipe(name: str) -> Config:
     return Config().with_(**RECIPES[name])
 
 
-def chosen(
-    values: dict, arguments: argparse.Namespace
-) -> tuple[Config, NeuralNetwork | None, np.ndarray]:
-    """The config that train.py was asked for, the network that it is to go on with, and the
-    row_hashes of the images that this network was trained on.
-
-    The config is the recipe's, the saved network's or that of these values, with the flags. Raises
-    InputError if the network's file is not sound, or its layers are not those asked for.
-    """
-    network, trained_on = None, np.empty(0, "<u8")
-    if arguments.go_on:
-        network, metadata = load_network(arguments.go_on)
-        trained_on = metadata["trained_on"]
-        values = {"preprocessing": metadata.get("preprocessing", "none")} | metadata["config"]
-        values |= {"hidden": network.layer_sizes[1:-1], "activation": network.activation}
+def chosen(values: dict, arguments: argparse.Namespace) -> Config:
+    """The config that train.py was asked for: the recipe's, or these values, with the flags."""
     try:
         config = recipe(arguments.recipe) if arguments.recipe else Config().with_(**values)
     except (InputError, TypeError) as error:  # TypeError: no dict, or names that are no text
-        raise InputError(f"{arguments.go_on or 'the VALUES in train.py'}: {error}") from error
-    flags = {name: value for name, value in vars(arguments).items() if name in vars(config)}
-    config = config.with_(**flags)
-    layers = config.layer_sizes, config.activation
-    if network and layers != (network.layer_sizes, network.activation):
-        made = f"the network is {network.layer_sizes} with {network.activation}"
-        raise InputError(f"--continue: {made}, not {layers[0]} with {layers[1]}; leave that out")
-    return config, network, trained_on
+        raise InputError(f"the VALUES in train.py: {error}") from error
+    return config.with_(**{n: value for n, value in vars(arguments).items() if n in vars(config)})

@@ -1,4 +1,4 @@
-"""Many runs: what is finished is read, what is missing is trained, each into its own folder."""
+"""Many runs: what is finished is read, what is missing is trained, each into its own file."""
 
 import contextlib
 import dataclasses
@@ -17,10 +17,10 @@ from src.common.errors import InputError
 from src.digits.data import Data
 from src.model import count_parameters
 from src.runs.config import Config
-from src.runs.folder import as_json, identity_of, read_run, run_name, write_run
 from src.runs.history import Run
 from src.runs.messages import outcome, warnings_about
 from src.runs.pool import jobs_possible, pack, run_tasks
+from src.runs.storage import as_json, identity_of, read_run, run_name, write_run
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def sweep(
     A run is trained once, whoever wants it, unless it stands in its place below `folder`. With
     `fresh` it is trained even so, and replaced when it is done. One that cannot be read stays.
     """
-    runs: dict[str, tuple[dict, list[Wanted]]] = {}  # by folder: its identity, and who wants it
+    runs: dict[str, tuple[dict, list[Wanted]]] = {}  # by file: its identity, and who wants it
     code = code_key(sources())
     first = functools.cache(lambda test: identity_of(wanted[0].config, data, code, test))  # hashes
     for each in wanted:
@@ -79,10 +79,16 @@ def sweep(
         raise
 
 
-def finished_before(folder: Path, identity: dict) -> Run | str | None:
-    """The run that stands in this folder, if it is whole, or why it cannot be read."""
+def finished_before(path: Path, identity: dict) -> Run | str | None:
+    """The run in this file, if it is whole and has this identity, or why it cannot be read."""
     try:
-        return read_run(folder, identity)
+        run, found = read_run(path)
+        if found != identity:
+            raise InputError(f"{path}: holds another run than its name says")
+        run.network = None  # hundreds would fill the memory
+        return run
+    except FileNotFoundError:
+        return None
     except InputError as error:
         print(f"training again: {error}", file=sys.stderr)
         return None

@@ -1,0 +1,107 @@
+"""A run in one file, which is whole or not there: its network, what decided it, what came of it."""
+
+import copy
+import dataclasses
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_info
+
+from src.common.errors import InputError
+from src.common.files import replacing
+from src.digits.data import Data
+from src.reading.saved import load_network, save_network
+from src.runs.config import Config
+from src.runs.history import Run
+
+
+def identity_of(config: Config, data: Data, code: str, score_test: bool) -> dict:
+    """Everything that the numbers of a run depend on, and nothing else, as JSON gives it back.
+
+    Digits count by their content, not by the name of their file; those of the test set count only
+    where they are scored. `code` is that of code_key.
+    """
+    blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+    return as_json(config) | {
+        "training_digits": data.fingerprint(),
+        "test_digits": data.test_fingerprint() if score_test else None,
+        "code": code,
+        "numpy": np.__version__,
+        "threads": max(blas, default=1),
+    }
+
+
+def checked_name(name: object) -> str:
+    """A name for a folder in results. Raises InputError if it is none, or the sweeps'."""
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
+        raise InputError(f"{name!r}: a name consists of letters, digits, - and _")
+    if name.lower() == "runs":
+        raise InputError("runs: the folder of the sweeps' runs; give another --name")
+    return name
+
+
+def as_json(config: Config) -> dict:
+    """The hyperparameters as they will be read back: lists instead of tuples."""
+    return json.loads(json.dumps({"config": dataclasses.asdict(config)}))
+
+
+def run_name(identity: dict) -> str:
+    """The name of the file of the run with this identity."""
+    config = identity["config"]
+    layers = "-".join(map(str, config["hidden"][:4])) or "none"
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    return f"{layers}_seed{config['seed']}_{key}.npz"
+
+
+def write_run(path: Path, run: Run, identity: dict, trained_on: np.ndarray | None = None) -> None:
+    """Save a run in one .npz, in place of what was there. predict.py can read with it.
+
+    `trained_on` are the row_hashes of the training images, for save_network.
+    """
+    right = np.packbits(run.right).tobytes().hex()
+    about = {"preprocessing": run.config.preprocessing, "identity": identity}
+    about |= {"metrics": run.metrics, "history": run.history, "right": right}
+    save_network(path, run.network, about, trained_on)
+
+
+def read_run(path: Path) -> tuple[Run, dict]:
+    """The run in a file, without the statistics of its layers, and its identity.
+
+    Raises InputError if the file is damaged or holds no run, and OSError if it cannot be read.
+    """
+    network, about = load_network(path)
+    try:
+        identity, metrics = about["identity"], about["metrics"]
+        packed = np.frombuffer(bytes.fromhex(about["right"]), np.uint8)
+        right = np.unpackbits(packed, count=metrics["validation_images"]).astype(bool)
+        config = Config(**identity["config"])
+        return Run(config, network, about["history"], [], metrics, right), identity
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: holds no whole run ({error!r})") from error
+
+
+def write_folder(folder: Path, run: Run, identity: dict, trained_on: np.ndarray) -> None:
+    """What train.py leaves: network.npz, which is the run, and beside it what people look into.
+
+    best.npz     the network of the epoch with the best validation accuracy, if there is one
+    run.json     what decided the run, and what came of it
+    history.csv  loss and accuracy, epoch by epoch
+    layers.csv   the statistics of each layer, epoch by epoch
+    """
+    write_run(folder / "network.npz", run, identity, trained_on)
+    for name in ("best.npz", "run.json", "history.csv", "layers.csv"):  # of an earlier run
+        (folder / name).unlink(missing_ok=True)
+    if run.best is not None:
+        best = copy.copy(run.network)
+        best.parameters = run.best
+        write_run(folder / "best.npz", dataclasses.replace(run, network=best), identity, trained_on)
+    for name, rows in (("history.csv", run.history), ("layers.csv", run.layers)):
+        with replacing(folder / name) as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False)
+    with replacing(folder / "run.json") as temporary:
+        described = json.dumps(identity | {"metrics": run.metrics}, indent=2)
+        temporary.write_text(described + "\n", encoding="utf-8")

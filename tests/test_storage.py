@@ -1,0 +1,166 @@
+"""The file of a run: its name says what decided it, it is whole, and damage to it is noticed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.common.errors import InputError
+from src.digits.data import Data
+from src.reading.saved import load_network, save_network
+from src.runs.config import Config
+from src.runs.history import Recorder, Run
+from src.runs.storage import identity_of, read_run, run_name, write_folder, write_run
+from train import train
+
+CONFIG = Config(hidden=(8,), epochs=2)
+
+
+@pytest.fixture(scope="module")
+def finished(digits: Data) -> tuple[Run, dict]:
+    record = Recorder()
+    train(CONFIG, digits, record)
+    return record.finish(score_test=True), identity_of(CONFIG, digits, "code", score_test=True)
+
+
+def test_what_is_read_is_what_was_written(finished: tuple[Run, dict], tmp_path: Path) -> None:
+    run, identity = finished
+    write_run(tmp_path / "run.npz", run, identity)
+    read, found = read_run(tmp_path / "run.npz")
+    assert read.config == CONFIG and found == identity
+    assert (read.metrics, read.history) == (run.metrics, run.history)
+    assert (read.right == run.right).all() and len(read.right) == 60
+    assert run.metrics["blas"]
+    assert read.network.parameters.tobytes() == run.network.parameters.tobytes()
+    with pytest.raises(FileNotFoundError):
+        read_run(tmp_path / "none.npz")
+
+
+def test_without_validation_images_nothing_is_missed(digits: Data, tmp_path: Path) -> None:
+    config, record = CONFIG.with_(validation_fraction=0), Recorder()
+    train(config, digits, record)
+    identity = identity_of(config, digits, "code", score_test=False)
+    write_folder(tmp_path, record.finish(), identity, np.empty(0))
+    run, _ = read_run(tmp_path / "network.npz")
+    assert np.isnan(run.history[-1]["validation_loss"])
+    assert len(run.right) == 0 and not (tmp_path / "best.npz").exists()
+
+
+def test_a_folder_shows_the_run_to_people(finished: tuple[Run, dict], tmp_path: Path) -> None:
+    run, identity = finished
+    (tmp_path / "notes.txt").write_text("mine")
+    write_folder(tmp_path, run, identity, np.array([1, 2]))
+    network, about = load_network(tmp_path / "best.npz")
+    assert network.parameters.tobytes() == run.best.tobytes()
+    assert about["trained_on"].tolist() == [1, 2]
+    described = json.loads((tmp_path / "run.json").read_text())
+    assert described == identity | {"metrics": run.metrics}
+    for name, rows in (("history", run.history), ("layers", run.layers)):
+        assert len(pd.read_csv(tmp_path / f"{name}.csv")) == len(rows)
+    write_folder(tmp_path, replace(run, best=None), identity, np.empty(0))
+    left = {"network.npz", "run.json", "history.csv", "layers.csv", "notes.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_nothing_of_an_earlier_run_stands_beside_a_new_network(
+    finished: tuple[Run, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk is full after network.npz, or cannot even take that."""
+    run, identity = finished
+    write_folder(tmp_path, run, identity, np.empty(0))
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full") as caught:
+        patch.setattr(Path, "write_bytes", full)
+        write_folder(tmp_path, run, identity | {"code": "other"}, np.empty(0))
+    assert caught.value.filename == str(tmp_path / "network.npz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert read_run(tmp_path / "network.npz")[1] == identity
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full") as caught:
+        patch.setattr(pd.DataFrame, "to_csv", full)
+        write_folder(tmp_path, replace(run, best=None), identity | {"code": "other"}, np.empty(0))
+    assert caught.value.filename == str(tmp_path / "history.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
+    assert read_run(tmp_path / "network.npz")[1]["code"] == "other"
+
+
+@dataclass(frozen=True)
+class Wider(Config):
+    """With a field that JSON gives back as a list."""
+
+    step_at: tuple = field(default=(0.6, 0.85), metadata={"what": "when the rate falls"})
+
+
+def test_a_tuple_among_the_hyperparameters_makes_no_other_run(
+    finished: tuple[Run, dict], digits: Data, tmp_path: Path
+) -> None:
+    identity = identity_of(Wider(), digits, "code", score_test=True)
+    write_run(tmp_path / "run.npz", finished[0], identity)
+    found = load_network(tmp_path / "run.npz")[1]["identity"]
+    assert found["config"]["step_at"] == [0.6, 0.85]
+    assert found == identity_of(Wider(), digits, "code", score_test=True)
+
+
+def test_the_name_depends_on_all_that_decides_the_numbers(digits: Data) -> None:
+    base = CONFIG, digits, "code", True
+    others = {
+        name: replace(digits, **{name: getattr(digits, name)[::-1]})
+        for name in ("images", "labels", "test_images", "test_labels")
+    }
+    variants = [base, (CONFIG, digits, "edited code", True), (CONFIG, digits, "code", False)]
+    for change in ({"learning_rate": 0.2}, {"seed": 1}, {"split_seed": 1}):
+        variants.append((CONFIG.with_(**change), *base[1:]))
+    variants += [(CONFIG, other, "code", True) for other in others.values()]
+    assert len({run_name(identity_of(*variant)) for variant in variants}) == 10
+    assert identity_of(CONFIG, replace(digits, source="elsewhere"), "code", True) == identity_of(
+        *base
+    )
+    unscored = CONFIG, others["test_images"], "code", False
+    assert identity_of(*unscored) == identity_of(CONFIG, digits, "code", False)
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE: dict[str, Callable] = {
+    "zeros": lambda path: path.write_bytes(bytes(200_000)),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-200]),
+    "one bit": flip_a_bit,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_noticed_and_named(
+    damage: str, finished: tuple[Run, dict], tmp_path: Path
+) -> None:
+    path = tmp_path / "run.npz"
+    write_run(path, *finished)
+    DAMAGE[damage](path)
+    with pytest.raises(InputError, match=r"run\.npz: not a sound \.npz file"):
+        read_run(path)
+
+
+STRANGE = {"identity": [1], "metrics": {}, "right": "no hexadecimal number"}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_network_that_is_no_whole_run_is_named(
+    name: str, finished: tuple[Run, dict], tmp_path: Path
+) -> None:
+    run, identity = finished
+    path = tmp_path / "run.npz"
+    about = {"identity": identity, "metrics": run.metrics, "history": run.history, "right": "00"}
+    for strange in (about | {name: STRANGE[name]}, {n: about[n] for n in about if n != name}):
+        save_network(path, run.network, strange)
+        with pytest.raises(InputError, match=r"run\.npz: holds no whole run"):
+            read_run(path)
