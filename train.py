@@ -101,7 +101,6 @@ def parse_arguments() -> argparse.Namespace:
     add("--results", type=Path, default=ROOT / "results", help="(default: results)")
     add("--name", default="train", help="the folder in results (default: train)")
     add("--test", action="store_true", help="score the test set, once, at the end")
-    add("--film", action="store_true", help="also draw how the network learns")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
     add("--threads", type=whole_number(1, 64), default=1, help="for large networks; other rounding")
     add("--patience", type=number, default=0, help="stop after so many epochs without a better one")
@@ -131,7 +130,7 @@ def main() -> int:
             raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
         identity = identity_of(config, data, code_key(sources()), arguments.test)
         messages.print_start(config, data, arguments.threads)
-        record, failure = Recorder(messages.print_epoch, arguments.film, arguments.patience), None
+        record, failure = Recorder(messages.print_epoch, arguments.patience), None
         try:
             train(config, data, record)
         except KeyboardInterrupt:

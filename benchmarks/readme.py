@@ -3,7 +3,6 @@
     python experiments.py hidden_layers techniques recipes ablation
     python experiments.py initializers learning_rates rate_and_batch pixels
     python benchmarks/ensemble.py --data train.csv
-    python train.py --recipe plain --film
     python benchmarks/readme.py            # collects from results/, or from the folder given
 
 Copies tables to docs/measured/ and figures to docs/figures/, and fills every place that is marked
@@ -36,8 +35,6 @@ COPIES = {  # file in docs: file in results
     "figures/learning_rates.png": "learning_rates/comparison.png",
     "figures/pixels.png": "pixels/comparison.png",
     "figures/rate_and_batch.png": "rate_and_batch/answer.png",
-    "figures/learning.png": "train/learning.png",
-    "figures/learning.gif": "train/learning.gif",
 }
 RECIPES = {
     "plain": "784-128-64-10, plain SGD, constant learning rate",

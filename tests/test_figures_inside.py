@@ -1,7 +1,9 @@
 """The figures of one network, and of its learning: do they show what is in it?"""
 
 import contextlib
+import sys
 
+import learning_drawing
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,6 @@ from PIL import Image
 from src.common.errors import InputError
 from src.digits.data import Data, split
 from src.figures import inside
-from src.figures.learning import make_film
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.history import Recorder, Run
@@ -132,31 +133,31 @@ def test_the_first_layer_shows_at_most_40_units_the_most_important_first(tmp_pat
     assert (list(sheet[0, :2]), list(sheet[0, 31:33])) == ([0, 1], [1, 0])
 
 
-def test_learning_shows_epochs_with_images_whose_answers_change(digits, tmp_path, figures):
-    run = run_with_layers(epochs=20)
-    other = NeuralNetwork(run.config.layer_sizes, seed=1).parameters
-    for epoch in (0, 1, 2, 5, 10, 20):  # slowly another network: some answers change, others not
-        run.snapshots[epoch] = run.network.parameters + 0.02 * epoch * other
-    before = run.network.parameters.copy()
-    inside.draw_run(tmp_path, run, digits)
-    np.testing.assert_array_equal(run.network.parameters, before)
-    (figure,) = (figure for figure in figures if "learns to read" in figure.get_suptitle())
-    *columns, progress = figure.axes
-    titles = [axes.get_title() for axes in columns[:6]]
-    assert titles == ["before training", "epoch 1", "epoch 2", "epoch 5", "epoch 10", "epoch 20"]
-    answers = np.array([[text.get_text()[-1] for text in axes.texts] for axes in columns[6:]])
-    assert answers.shape == (6, 12)
-    assert (answers[1:] != answers[1]).any(axis=0).all()  # each of the twelve changes
-    for axes in columns[6:]:
+@pytest.mark.parametrize("epochs", [1, 20])  # after one epoch no answer changes
+def test_learning_shows_epochs_with_images_whose_answers_change(
+    digits, tmp_path, figures, monkeypatch, epochs
+):
+    values = {"hidden": (8,), "epochs": epochs, "validation_fraction": 0.5}
+    monkeypatch.setattr(learning_drawing, "VALUES", values)
+    monkeypatch.setattr(learning_drawing, "load_data", lambda _: digits)
+    monkeypatch.setattr(sys, "argv", ["", "--folder", str(tmp_path)])
+    learning_drawing.main()
+    *columns, progress = figures[0].axes
+    shown = [epoch for epoch in (0, 1, 2, 5, 10, 20) if epoch <= epochs]
+    titles = [axes.get_title() for axes in columns[: len(shown)]]
+    assert titles == ["before training", *(f"epoch {epoch}" for epoch in shown[1:])]
+    answers = [[text.get_text()[-1] for text in axes.texts] for axes in columns[len(shown) :]]
+    assert np.shape(answers) == (len(shown), 12)
+    changes = np.array(answers[1:]) != answers[1]
+    assert epochs == 1 or changes.any(axis=0).all()  # each of the twelve
+    for axes in columns[len(shown) :]:
         for text in axes.texts:  # "9→5" is bold and wrong, a lone answer is right
             assert ("→" in text.get_text()) == (text.get_weight() == "bold")
-    (dots,) = (line for line in progress.lines if line.get_marker() == "o")
-    assert list(dots.get_xdata()) == list(run.snapshots)
-    with Image.open(tmp_path / "learning.gif") as movie:
-        assert (movie.n_frames >= 6, movie.info["loop"]) == (True, 0)
+    assert list(progress.lines[-1].get_xdata()) == shown
+    with Image.open(tmp_path / "learning.gif") as movie:  # the last stands for six frames
+        assert (movie.n_frames, movie.info["loop"]) == (epochs + 1, 0)
 
 
-def test_where_no_answer_changes_twelve_images_are_shown_all_the_same(digits):
-    run = run_with_layers()
-    run.snapshots.update({0: run.network.parameters, 1: run.network.parameters})
-    assert len(make_film(run, digits.images, digits.labels).images) == 12
+def test_learning_cannot_be_drawn_without_validation_images(digits):
+    with pytest.raises(InputError, match="validation_fraction"):
+        learning_drawing.make_film(Config(epochs=1, validation_fraction=0), digits)

@@ -22,7 +22,7 @@ SMALL = Config(hidden=(16,), epochs=2, batch_size=32, seed=1)
 
 def test_the_history_begins_before_training_and_ends_with_the_network(digits):
     rows = []
-    run = run_of(SMALL, digits, Recorder(rows.append, film=True))
+    run = run_of(SMALL, digits, Recorder(rows.append))
     assert rows == run.history
     assert [row["epoch"] for row in run.history] == [0, 1, 2]
     parts = split(600, 0.1, SMALL.split_seed)
@@ -39,9 +39,6 @@ def test_the_history_begins_before_training_and_ends_with_the_network(digits):
     ]
     assert run.right.mean() == run.history[-1]["validation_accuracy"]
     assert run.right.shape == (60,)
-    assert list(run.snapshots) == [0, 1, 2]
-    np.testing.assert_array_equal(run.snapshots[2], run.network.parameters)
-    assert (run.snapshots[1] != run.snapshots[2]).any()
 
 
 def test_the_train_columns_are_measured_on_a_fixed_sample(digits, monkeypatch):
@@ -119,7 +116,7 @@ def test_an_interrupted_run_ends_with_its_last_whole_epoch(digits, monkeypatch):
         step(*arguments)
 
     monkeypatch.setattr(script, "sgd_step", stop_in_the_second_epoch)
-    run = run_of(SMALL.with_(epochs=9), digits, Recorder(film=True))
+    run = run_of(SMALL.with_(epochs=9), digits)
     assert run.metrics["stopped"] == "interrupted" and run.metrics["last_epoch"] == 1
     np.testing.assert_array_equal(run.network.parameters, whole.network.parameters)
     count = 15  # in the first epoch there is nothing to keep

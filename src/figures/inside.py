@@ -4,23 +4,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
 from src.activations import softmax
 from src.common.files import keep_only
 from src.digits.data import Data, split
 from src.digits.preprocessing import PREPROCESSING
-from src.figures import learning, style
+from src.figures import style
 from src.figures.curves import draw_curve, finish, plot_curves
 from src.model import NeuralNetwork
 from src.utils import confusion_matrix, logits_of
+
+ORANGE_BLUE = LinearSegmentedColormap.from_list("signs", ["#0072B2", "white", "#D55E00"])
+SIGNS = "orange: ink raises the unit's sum, blue: lowers it"
 
 
 @np.errstate(all="ignore")  # what overflows in a network that diverged is left out
 def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
     """All figures of one run, finished or not, as files in `folder`; those of an earlier run go."""
-    names = ["curves", "layers", "first_layer", "confusion", "mistakes", "learning"]
+    names = ["curves", "layers", "first_layer", "confusion", "mistakes"]
     paths = {name: folder / f"{name}.{suffix}" for name in names}
-    keep_only(folder, [*(path.name for path in paths.values()), "learning.gif"])
+    keep_only(folder, [path.name for path in paths.values()])
 
     layers, epoch = "-".join(map(str, run.config.layer_sizes)), int(run.history[-1]["epoch"])
     plot_curves(paths["curves"], f"{layers} after {epoch} epoch{'s' * (epoch != 1)}", [run])
@@ -32,10 +37,6 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
     probabilities = softmax(logits_of(run.network, seen))
     plot_confusion(paths["confusion"], labels, probabilities.argmax(axis=1), what)
     plot_mistakes(paths["mistakes"], images, labels, probabilities, what)
-    if len(run.snapshots) > 1:
-        film = learning.make_film(run, seen[:5000], labels)
-        learning.plot_learning(paths["learning"], film)
-        learning.animate_learning(folder / "learning.gif", film)
 
 
 def look_at(run: Any, data: Data) -> tuple[np.ndarray, np.ndarray, str]:
@@ -118,12 +119,28 @@ def plot_mistakes(
 
 def plot_first_layer(path: Path, network: NeuralNetwork) -> None:
     """What each first-layer unit looks for: its 784 weights as a picture, 40 units at most."""
-    units = learning.most_important(network, 40)
+    units = most_important(network, 40)
     title = f"The {len(units)} most important of {network.layer_sizes[1]} first-layer units"
     if len(network.weights) == 1:
         title = "The weights of the digits 0 to 9"
-    foot = f"{learning.SIGNS}; each has its own scale. "
+    foot = f"{SIGNS}; each has its own scale. "
     foot += "Speckles: always blank pixels keep their first weights"
     size = 8.2, 0.8 * -(-len(units) // 10) + 0.85
     with style.drawing(path, size, title, foot, (0.1, 0.4, 0.1, 0.4)) as figure:
-        learning.draw_units(figure.subplots(), network, units, 10)
+        draw_units(figure.subplots(), network, units, 10)
+
+
+def most_important(network: NeuralNetwork, count: int) -> np.ndarray:
+    """Numbers of first-layer units, by the norm of their incoming times their outgoing weights."""
+    if len(network.weights) == 1:
+        return np.arange(network.layer_sizes[1])  # the digits, in their order
+    incoming, outgoing = network.weights[:2]
+    importance = np.linalg.norm(incoming, axis=0) * np.linalg.norm(outgoing, axis=1)
+    return np.argsort(-importance, kind="stable")[:count]
+
+
+def draw_units(axes: Axes, network: NeuralNetwork, units: np.ndarray, columns: int) -> None:
+    """The incoming weights of these units as pictures, each scaled to +-1 by its own largest."""
+    tiles = network.weights[0].T[units].reshape(-1, 28, 28)
+    tiles = tiles / np.maximum(np.abs(tiles).max(axis=(1, 2), keepdims=True), 1e-30)
+    style.draw_tiles(axes, tiles, columns, cmap=ORANGE_BLUE, vmin=-1, vmax=1)

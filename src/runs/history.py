@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,6 @@ class Run:
     metrics: dict  # what is known in the end, fit for JSON; what was not measured has no entry
     right: np.ndarray  # (validation images,) bool: which the network reads right in the end
     best: np.ndarray | None = None  # parameters (P,) of the best epoch on the validation images
-    snapshots: dict[int, np.ndarray] = field(default_factory=dict)  # epoch -> parameters
 
 
 def blas_kernel() -> str:
@@ -44,18 +43,14 @@ def blas_kernel() -> str:
 class Recorder:
     """Measures a network before training and after each epoch, and keeps what a run needs.
 
-    `on_epoch(row)` is called with each new row of the history. With `film`, the parameters of all
-    epochs are kept; with `patience` n > 0, `enough` says so after n epochs without a better
-    validation accuracy.
+    `on_epoch(row)` is called with each new row of the history; `last` are the parameters of then.
+    With `patience` n > 0, `enough` says so after n epochs without a better validation accuracy.
     """
 
-    def __init__(
-        self, on_epoch: Callable | None = None, film: bool = False, patience: int = 0
-    ) -> None:
-        self.on_epoch, self.film, self.patience = on_epoch, film, patience
+    def __init__(self, on_epoch: Callable | None = None, patience: int = 0) -> None:
+        self.on_epoch, self.patience = on_epoch, patience
         self.history: list[dict] = []
         self.layers: list[dict] = []
-        self.snapshots: dict[int, np.ndarray] = {}
         self.best: dict = {}  # the row of the best epoch
         self.stopped = ""  # why, if before the last epoch
         self.clock = time.perf_counter()
@@ -91,8 +86,6 @@ class Recorder:
         self.network, self.last = network, network.parameters.copy()
         if not self.best or row["validation_accuracy"] > self.best["validation_accuracy"]:
             self.best, self.best_parameters = row, self.last
-        if self.film:
-            self.snapshots[epoch] = self.last
         self.history.append(row)
         if self.on_epoch:
             self.on_epoch(row)
@@ -110,7 +103,7 @@ class Recorder:
         if len(self.history) < 2:
             raise KeyboardInterrupt
         self.network.parameters[...] = self.last
-        self.stopped, self.snapshots = "interrupted", {}  # a film would take too long now
+        self.stopped = "interrupted"
 
     @np.errstate(all="ignore")  # weights may be finite, and their sums not
     def finish(self, score_test: bool = False) -> Run:
@@ -148,5 +141,4 @@ class Recorder:
             metrics |= {"test_loss": loss, "test_accuracy": accuracy}
         if self.stopped:
             metrics["stopped"] = self.stopped
-        kept = self.history, self.layers, metrics, right, best, self.snapshots
-        return Run(self.config, self.network, *kept)
+        return Run(self.config, self.network, self.history, self.layers, metrics, right, best)
