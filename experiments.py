@@ -151,9 +151,10 @@ from src.digits.data import ROOT, load_data
 def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(__doc__)
     add, number = parser.add_argument, whole_number(1, 1000)
-    add("experiments", nargs="*", metavar="EXPERIMENT", help="default: the first of the table")
-    add("--list", action="store_true", help="print the experiments and their questions")
-    add("--compare", nargs=2, metavar=("A", "B"), help="compare two saved runs, train nothing")
+    what = parser.add_mutually_exclusive_group().add_argument
+    what("experiments", nargs="*", default=[], metavar="EXPERIMENT", help="default: the first")
+    what("--list", action="store_true", help="print the experiments and their questions")
+    what("--compare", nargs=2, metavar=("A", "B"), help="compare two saved runs, train nothing")
     add("--data", help="a table of digits, such as Kaggle's train.csv")
     add("--epochs", type=whole_number(1, 100_000), help="epochs of all configurations")
     add("--seeds", type=number, default=3, help="runs of each configuration (default: 3)")
@@ -169,22 +170,18 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     from src.runs.compare import compare_runs
-    from src.runs.questions import checked_entry, configurations, folder_for
-    from src.runs.report import Results, answer
+    from src.runs.questions import folder_for, read_entry
+    from src.runs.report import Results
     from src.runs.sweep import Wanted, sweep
 
     arguments = parse_arguments()
     root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
     if arguments.list:
         for name in EXPERIMENTS:
-            print(f"{name:15} {checked_entry(name, EXPERIMENTS)['question']}")
+            print(f"{name:15} {read_entry(name, EXPERIMENTS, BASELINE)[0]['question']}")
         return 0
-    if arguments.compare and arguments.experiments:
-        raise InputError(f"--compare A B trains nothing: leave out {arguments.experiments[0]}")
     if arguments.compare:
-        compared = compare_runs(root, *arguments.compare)
-        publish([compared], arguments)
-        print(answer(compared, arguments.data, root))
+        publish([compare_runs(root, *arguments.compare)], arguments, finished=True)
         return 0
     if arguments.name and len(names) > 1:
         raise InputError("--name is for one experiment at a time")
@@ -194,10 +191,9 @@ def main() -> int:
     about = f"{data.source}, {len(data.images):,} images"
     asked, wanted = {}, []
     for name in names:
-        entry = checked_entry(name, EXPERIMENTS)
+        entry, configs = read_entry(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
         if entry["score_test"] and not len(data.test_images):
             raise InputError(f"{name}: {data.source} has no test set; data/mnist.npz has one")
-        configs = configurations(name, entry, BASELINE, arguments.seeds, arguments.epochs)
         asked[name] = Results(configs, entry, folder_for(root, arguments.name or name), about)
         for label, seeds in configs.items():
             wanted += [Wanted(name, label, config, entry["score_test"]) for config in seeds]
@@ -216,21 +212,20 @@ def main() -> int:
                 if (began := time.monotonic()) > again:
                     publish(asked.values(), arguments)
                     again = began + 20 * (time.monotonic() - began)  # for at most 5% of the time
-        publish(asked.values(), arguments)
-
-    for results in asked.values():
-        print(answer(results, arguments.data, root))
-    return int(any(each.reasons() and not each.entry["may_fail"] for each in asked.values()))
+        publish(asked.values(), arguments, finished=True)
+    return int(any(each.failed and not each.entry["may_fail"] for each in asked.values()))
 
 
-def publish(every: Iterable[Any], arguments: argparse.Namespace) -> None:
-    """Tables and figures of these Results so far."""
+def publish(every: Iterable[Any], arguments: argparse.Namespace, finished: bool = False) -> None:
+    """Write tables and figures of these Results so far, and print what is finished."""
     from src.figures.experiment import draw_experiment  # here: matplotlib takes long to import
-    from src.runs.report import write_tables
+    from src.runs.report import answer, write_tables
 
     for results in every:
         write_tables(results)
         draw_experiment(results, arguments.format, arguments.all_figures)
+        if finished:
+            print(answer(results, arguments.data, arguments.results))
 
 
 if __name__ == "__main__":

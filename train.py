@@ -129,7 +129,7 @@ def main() -> int:
         if arguments.test and not len(data.test_images):
             raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
         identity = identity_of(config, data, code_key(sources()), arguments.test)
-        messages.print_start(config, data, arguments.threads)
+        messages.print_start(config, data)
         record, failure = Recorder(messages.print_epoch, arguments.patience), None
         try:
             train(config, data, record)

@@ -157,7 +157,7 @@ def test_faulty_saved_network(fault: str, tmp_path: Path) -> None:
     [
         ("learning_rate", 10**400, "number from 1e-09 to 1,000"),
         ("activation", {}, "choose one of"),
-        ("hidden", ((3, 4),), "whole numbers from 1 to 10,000"),
+        ("hidden", ((3, 4),), "whole number from 1 to 10,000"),
         ("hidden", [10_000] * 3, "more than 100,000,000 parameters"),
     ],
 )

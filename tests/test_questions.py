@@ -7,7 +7,7 @@ import pytest
 import experiments
 from src.common.errors import InputError
 from src.runs.config import Config
-from src.runs.questions import checked_entry, configurations, folder_for, grid
+from src.runs.questions import folder_for, grid, read_entry
 from src.runs.recipes import recipe
 
 TABLE = {
@@ -22,7 +22,7 @@ TABLE = {
 
 def found(name: str, table: dict = TABLE, **options: object) -> dict[str, list[Config]]:
     options = {"seeds": 2, "epochs": None, "baseline": {"epochs": 7, "seed": 5}} | options
-    return configurations(name, checked_entry(name, table), **options)  # type: ignore[arg-type]
+    return read_entry(name, table, **options)[1]  # type: ignore[arg-type]
 
 
 def test_each_configuration_is_its_changes_to_the_baseline_once_a_seed() -> None:
@@ -70,8 +70,11 @@ def entry(**changes: object) -> dict:
         (entry(baseline={"epoch": 1}), "there is no hyperparameter 'epoch'"),
         (entry(baseline=3), "baseline has to be a dict, not 3"),
         (entry(may_fail="yes"), "may_fail has to be a bool, not 'yes'"),
-        (entry(configurations={"a/b": {}, "a_b": {"epochs": 3}}), "the same file name"),
-        (entry(configurations={"a": {}, "b": {}}), "'a' and 'b' are the same configuration"),
+        (
+            entry(configurations={"a/b": {}, "a_b": {"epochs": 3}}),
+            "are the same configuration, or file",
+        ),
+        (entry(configurations={"a": {}, "b": {}}), "'a' and 'b' are the same"),
         (entry(configurations={"x" * 61: {}}), "x' is not 1 to 60 printable"),
         (entry(configurations={3: {}}), "label 3 is not"),
         (entry(configurations={" ": {}}), "label ' ' is not"),

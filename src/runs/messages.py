@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from src.digits.data import Data, seen_rows, split
+from src.digits.data import Data, seen_rows
 from src.model import count_parameters
 from src.runs.config import Config
 from src.runs.history import Run
 
 
-def print_start(config: Config, data: Data, threads: int) -> None:
+def print_start(config: Config, data: Data) -> None:
     """What is trained: the data, each hyperparameter, the layers and their parameters."""
     print(f"data: {data.source}, {len(data.images):,} images")
     for name, value in dataclasses.asdict(config).items():
@@ -24,8 +24,6 @@ def print_start(config: Config, data: Data, threads: int) -> None:
     print(f"  in all {count_parameters(config.layer_sizes):19,}")
     if config.hidden and (config.hidden[0] == 784 or config.hidden[-1] == 10):
         print("note: `hidden` is without the 784 inputs and the 10 outputs; both are added")
-    if threads > 1:
-        print(f"note: {threads} threads; the last bits differ from those of one thread")
 
 
 def print_epoch(row: dict) -> None:
@@ -39,20 +37,15 @@ def print_epoch(row: dict) -> None:
 
 def warnings_about(run: Run) -> list[str]:
     """What a reader should be told about the last epoch of a run, if anything."""
-    found, last, guessing = [], run.history[-1], math.log(10)
-    if last["epoch"] >= 2 and last["train_accuracy"] <= 0.2:
-        if last["train_loss"] > 1.5 * guessing:
-            found.append(
-                "the loss is far above ln 10, worse than guessing; usual causes are too large a "
-                "learning rate, or images that are not shuffled"
-            )
-        elif last["train_loss"] > 0.98 * guessing:
-            found.append(
-                "the loss is still about ln 10, no better than guessing; usual causes are initial "
-                "weights of zero or far too small, or an unsuitable learning rate"
-            )
-    layers = [layer for layer in run.layers if layer["epoch"] == last["epoch"]]
-    if silent := [str(layer["layer"]) for layer in layers if layer["dead_share"] > 0.5]:
+    found, last = [], run.history[-1]
+    if last["epoch"] > 1 and last["train_accuracy"] <= 0.2 and last["train_loss"] > 2.25:
+        found.append(
+            f"the loss is {last['train_loss']:.2f}, no better than that of guessing, ln 10 = 2.30; "
+            "usual causes are an unsuitable learning rate, initial weights of zero or far too "
+            "small, or images that are not shuffled"
+        )
+    layers = [each for each in run.layers if each["epoch"] == last["epoch"]]
+    if silent := [str(each["layer"]) for each in layers if each["dead_share"] > 0.5]:
         found.append(
             f"more than half of the units of hidden layer {', '.join(silent)} are silent for every "
             "image measured; try a lower learning rate, other initial weights or leaky_relu"
@@ -83,10 +76,7 @@ def print_end(run: Run, data: Data, trained_on: np.ndarray, folder: Path) -> Non
         print(f"the best validation accuracy was {best:.2%}, after epoch {epoch}")
     if "test_accuracy" in metrics:
         print("that was the one look at the test set; choose by the validation accuracy")
-    _, held_out = split(len(data.images), run.config.validation_fraction, run.config.split_seed)
-    test_images = data.test_images if "test_accuracy" in metrics else data.test_images[:0]
-    for kind, images in (("validation", data.images[held_out]), ("test", test_images)):
-        if seen := seen_rows(images, trained_on):
-            what = f"{seen:,} of the {kind} images are among those that it was trained on"
+        if seen := seen_rows(data.test_images, trained_on):
+            what = f"{seen:,} of the test images are among those that it was trained on"
             print(f"note: {what}: they say nothing about new digits", file=sys.stderr)
     print(f"saved the network of the last epoch, its history and its figures in {folder}")

@@ -47,32 +47,28 @@ def label_of(name: str, value: object, count: int) -> str:
     return str(value) if alone else f"{SHORT.get(name, name)} {value}"
 
 
-def checked_entry(name: str, table: dict[str, dict]) -> dict:
-    """A row of the table, with what it leaves out. Raises InputError for what it should not say."""
+def read_entry(
+    name: str, table: dict[str, dict], baseline: dict, seeds: int = 1, epochs: int | None = None
+) -> tuple[dict, Configs]:
+    """A row of the table with what it leaves out, and its configurations, one config a seed.
+
+    They are its changes to `baseline` and to its own baseline. Raises InputError for whatever is
+    wrong with them, before anything is trained.
+    """
     if name not in table:
         raise InputError(f"there is no experiment {name!r}; there are: {', '.join(table)}")
     where, entry = f"experiment {name!r}", table[name] if isinstance(table[name], dict) else {}
     for key, value in entry.items():
         if key not in ENTRY:
             raise InputError(f"{where}: {key!r} is not one of {', '.join(ENTRY)}")
-        kind = type(ENTRY[key])
-        if type(value) is not kind:
-            raise InputError(f"{where}: {key} has to be a {kind.__name__}, not {value!r}")
+        if type(value) is not type(ENTRY[key]):
+            kind = type(ENTRY[key]).__name__
+            raise InputError(f"{where}: {key} has to be a {kind}, not {value!r}")
     if not entry.get("question") or not entry.get("configurations"):
         raise InputError(f"{where}: needs a question, and configurations")
-    return ENTRY | entry
-
-
-def configurations(
-    name: str, entry: dict, baseline: dict, seeds: int, epochs: int | None
-) -> Configs:
-    """The configurations of a checked entry: its changes to `baseline` and to its own baseline.
-
-    Raises InputError for whatever is wrong with them, before anything is trained.
-    """
-    where = f"experiment {name!r}"
+    entry = ENTRY | entry
     start = changed(changed(Config(), baseline, "BASELINE"), entry["baseline"], where)
-    found: Configs = {}
+    configs: Configs = {}
     same: dict[object, str] = {}  # label by config, and by what it is in a file name
     for label, changes in entry["configurations"].items():
         if label != str(label).strip()[:60] or not (label and label.isprintable()):
@@ -81,19 +77,10 @@ def configurations(
         config = config.with_(epochs=epochs or config.epochs)
         for key in (config, re.sub(r"[^\w.-]", "_", label).lower()):
             if same.setdefault(key, label) != label:
-                what = "configuration" if key == config else "file name"
-                raise InputError(f"{where}: {same[key]!r} and {label!r} are the same {what}")
-        found[label] = [changed(config, {"seed": config.seed + n}, where) for n in range(seeds)]
-    return found
-
-
-def folder_for(root: Path, name: object) -> Path:
-    """The folder of an experiment in the results, or InputError if it must not be written there."""
-    folder = root / checked_name(name)
-    if folder.name.lower() == "train" or (folder / "network.npz").exists():
-        raise InputError(f"{folder}: is for runs of train.py; choose another name")
-    make_writable(folder)
-    return folder
+                what = "the same configuration, or file name"
+                raise InputError(f"{where}: {same[key]!r} and {label!r} are {what}")
+        configs[label] = [changed(config, {"seed": config.seed + n}, where) for n in range(seeds)]
+    return entry, configs
 
 
 def changed(config: Config, changes: object, where: str) -> Config:
@@ -106,3 +93,12 @@ def changed(config: Config, changes: object, where: str) -> Config:
         return config.with_(**{str(key): changes[key] for key in changes if key != "recipe"})
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def folder_for(root: Path, name: object) -> Path:
+    """The folder of an experiment in the results, or InputError if it must not be written there."""
+    folder = root / checked_name(name)
+    if folder.name.lower() == "train" or (folder / "network.npz").exists():
+        raise InputError(f"{folder}: is for runs of train.py; choose another name")
+    make_writable(folder)
+    return folder

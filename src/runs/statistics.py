@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 
 Values = dict[str, dict[int, float]]  # label -> seed -> value, larger is better
 Answers = dict[str, dict[int, np.ndarray]]  # label -> seed -> whether each image was read right
@@ -40,8 +41,8 @@ class Verdict:
     """What an experiment says, in the units of the values that were compared."""
 
     best: str
-    behind: dict[str, float]  # how far each configuration lies behind the best; 0 for the best
-    noise: dict[str, float]  # the distance that is still noise; NaN where there is no verdict
+    behind: pd.Series  # how far each configuration lies behind the best; 0 for the best
+    noise: pd.Series  # the distance that is still noise; NaN where there is no verdict
     unstable: list[str]  # configurations whose seeds disagree too much to be compared
     covers_images: bool  # whether the noise is that of seeds and images, or of the seeds alone
 
@@ -53,63 +54,56 @@ def compare(values: Values, right: Answers | None = None) -> Verdict | None:
     that of the seeds alone. A failed run costs only itself. With a single seed, or none that the
     best one has too, nothing can be told: the noise is NaN.
     """
-    values = {label: seeds for label, seeds in values.items() if seeds}
-    if not values:
+    table = pd.DataFrame([*values.values()], [*values]).dropna(how="all")
+    if table.empty:
         return None
-    left_out = unstable(values)
-    effects, deviation, freedom = fit({n: values[n] for n in values if n not in left_out})
-    count, best = len(effects), max(effects, key=lambda label: effects[label])
-    noise = dict.fromkeys(values, np.nan)
-    for label in effects:
-        shared = sorted(values[label].keys() & values[best].keys())
-        if label != best and shared and freedom:
-            of_images, of_seeds = 0.0, studentised_range(count, freedom) * deviation
+    spread = table.std(axis=1)
+    usual = spread[spread > 0].median()  # those stuck at guessing tell nothing
+    unstable = list(table.index[spread > UNSTABLE * usual])
+    compared = table.drop(unstable)
+    effects, deviation, freedom = fit(compared)
+    best = effects.idxmax()
+    noise = pd.Series(np.nan, table.index)
+    both = compared.notna() & compared.loc[best].notna()
+    for label in compared.index.drop(best):
+        shared = list(both.columns[both.loc[label]])  # the seeds of both
+        if shared and freedom:
+            of_images, of_seeds = 0.0, studentised_range(len(compared), freedom) * deviation
             if right:
                 ours, theirs = ([right[name][seed] for seed in shared] for name in (label, best))
                 variance = image_variance(ours, theirs) / 2
-                of_images = studentised_range(count, MANY) * np.sqrt(variance)
+                of_images = studentised_range(len(compared), MANY) * np.sqrt(variance)
             noise[label] = np.hypot(of_seeds / np.sqrt(len(shared)), of_images)
-    effects |= {label: float(np.mean(list(values[label].values()))) for label in left_out}
-    behind = {label: max(effects[best] - effects[label], 0.0) for label in values}
-    return Verdict(best, behind, noise, left_out, bool(right))
+    effects = effects.reindex(table.index).fillna(table.mean(axis=1))
+    return Verdict(best, (effects[best] - effects).clip(lower=0), noise, unstable, bool(right))
 
 
 def image_variance(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
     """V / N: what the choice of images adds to the variance of a difference."""
     d = np.array(ours, np.int8) - np.array(theirs, np.int8)  # (seeds, images)
-    (seeds, images), total = d.shape, d.sum(axis=0, dtype=float)
-    found = np.var(total) / seeds**2
-    if seeds > 1:  # the squares of 1 and -1 are 1, so that their sum is a count
-        found -= (np.count_nonzero(d) - np.sum(total**2) / seeds) / (seeds - 1) / images / seeds
+    seeds, images = d.shape
+    found = np.var(d.mean(axis=0))
+    if seeds > 1:
+        found -= np.mean(np.var(d, axis=0, ddof=1)) / seeds
     return max(float(found), 0.0) / images
 
 
-def unstable(values: Values) -> list[str]:
-    """Configurations of which one seed learns and another does not: their spread is no noise."""
-    spreads = {n: np.std(list(y.values()), ddof=1) for n, y in values.items() if len(y) > 1}
-    moving = [spread for spread in spreads.values() if spread > 0]  # stuck ones tell nothing
-    usual = np.median(moving) if moving else np.inf
-    return [label for label, spread in spreads.items() if spread > UNSTABLE * usual]
-
-
-def fit(values: Values) -> tuple[dict[str, float], float, int]:
+def fit(values: pd.DataFrame) -> tuple[pd.Series, float, int]:
     """The effect of each configuration, the deviation s of the noise, its degrees of freedom.
 
-    Least squares; where no run is missing, effects are plain means. The effect of a configuration
-    is the mean of its values less the effects of their seeds, which leaves an equation for a seed.
+    values (configurations, seeds), NaN for a missing run. Least squares; where no run is missing,
+    effects are plain means. The effect of a configuration is the mean of its values less the
+    effects of their seeds, which leaves an equation for a seed.
     """
-    seeds = sorted({seed for each in values.values() for seed in each})
-    y = np.array([[each.get(seed, np.nan) for seed in seeds] for each in values.values()])
-    there = np.isfinite(y)
+    y, there = values.fillna(0).to_numpy(), values.notna().to_numpy()
     share = there / there.sum(axis=1, keepdims=True)  # (configurations, seeds): rows add up to 1
-    y = np.where(there, y, 0)
     matrix = np.diag(there.sum(axis=0)) - share.T @ there
     of_seeds, _, rank, _ = np.linalg.lstsq(matrix, y.sum(axis=0) - share.T @ y.sum(axis=1), 1e-9)
     effects = np.sum(share * (y - of_seeds), axis=1)
     residuals = there * (y - of_seeds - effects[:, None])
     freedom = int(there.sum() - len(values) - rank)
     deviation = float(np.sqrt(np.sum(residuals**2) / freedom)) if freedom else np.nan
-    return dict(zip(values, effects.tolist())), deviation, freedom
+    return pd.Series(effects, values.index), deviation, freedom
 
 
 @cache
