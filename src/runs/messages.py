@@ -26,13 +26,17 @@ def print_start(config: Config, data: Data) -> None:
         print("note: `hidden` is without the 784 inputs and the 10 outputs; both are added")
 
 
-def print_epoch(row: dict) -> None:
-    """One line about an epoch."""
+def epoch_line(row: dict) -> str:
+    """What a network has reached after an epoch."""
     parts = [f"epoch {row['epoch']:3d}"]
     for part in ("train", "validation"):
         if not math.isnan(row[f"{part}_loss"]):
             parts.append(f"{part} {row[f'{part}_accuracy']:.2%}, loss {row[f'{part}_loss']:.4f}")
-    print("   ".join([*parts, f"{row['seconds']:.2f} s"]), flush=True)
+    return "   ".join([*parts, f"{row['seconds']:.2f} s"])
+
+
+def print_epoch(row: dict) -> None:
+    print(epoch_line(row), flush=True)
 
 
 def warnings_about(run: Run) -> list[str]:
@@ -53,30 +57,22 @@ def warnings_about(run: Run) -> list[str]:
     return found
 
 
-def outcome(metrics: dict) -> str:
-    """What a finished run reached, in a line."""
-    words = []
-    for part in ("last_validation", "test"):
-        if f"{part}_accuracy" in metrics:
-            words.append(f"{part.removeprefix('last_')} accuracy {metrics[f'{part}_accuracy']:.2%}")
-    words.append(f"train loss {metrics['last_train_loss']:.4f}, {metrics['seconds']:.1f} s")
-    return ", ".join(words)
-
-
 def print_end(run: Run, data: Data, trained_on: np.ndarray, folder: Path) -> None:
-    """The end of a run of train.py. `trained_on` are the row_hashes of all images it has seen."""
+    """The end of a run of train.py. `trained_on` are the row_hashes of the training images."""
     metrics = run.metrics
     if "stopped" in metrics:
         print(f"stopped after epoch {metrics['last_epoch']}: {metrics['stopped']}")
     for warning in warnings_about(run):
         print(f"warning: {warning}", file=sys.stderr)
-    print(outcome(metrics))
     if "best_epoch" in metrics:
         best, epoch = metrics["best_validation_accuracy"], metrics["best_epoch"]
         print(f"the best validation accuracy was {best:.2%}, after epoch {epoch}")
     if "test_accuracy" in metrics:
+        print(f"the test accuracy is {metrics['test_accuracy']:.2%}")
         print("that was the one look at the test set; choose by the validation accuracy")
         if seen := seen_rows(data.test_images, trained_on):
             what = f"{seen:,} of the test images are among those that it was trained on"
             print(f"note: {what}: they say nothing about new digits", file=sys.stderr)
-    print(f"saved the network of the last epoch, its history and its figures in {folder}")
+    print(
+        f"{metrics['seconds']:.1f} s in all; the network, its history and figures are in {folder}"
+    )

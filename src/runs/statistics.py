@@ -29,9 +29,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-Values = dict[str, dict[int, float]]  # label -> seed -> value, larger is better
-Answers = dict[str, dict[int, np.ndarray]]  # label -> seed -> whether each image was read right
-
 UNSTABLE = 10.0  # a configuration with this many times the usual spread is not compared
 MANY = 100_000  # degrees of freedom: as good as infinitely many
 
@@ -47,12 +44,13 @@ class Verdict:
     covers_images: bool  # whether the noise is that of seeds and images, or of the seeds alone
 
 
-def compare(values: Values, right: Answers | None = None) -> Verdict | None:
+def compare(values: dict[str, dict], right: dict[str, dict] | None = None) -> Verdict | None:
     """Compare configurations with the best of them. None if there are no values.
 
-    `right` are the answers behind the values, all on the same images; without them, the noise is
-    that of the seeds alone. A failed run costs only itself. With a single seed, or none that the
-    best one has too, nothing can be told: the noise is NaN.
+    `values` are accuracies: label -> seed -> value. `right` are the answers behind them, all on the
+    same images: label -> seed -> (N,) bool; without them, the noise is that of the seeds alone. A
+    failed run costs only itself. With a single seed, or none that the best one has too, nothing
+    can be told: the noise is NaN.
     """
     table = pd.DataFrame([*values.values()], [*values]).dropna(how="all")
     if table.empty:
@@ -62,18 +60,17 @@ def compare(values: Values, right: Answers | None = None) -> Verdict | None:
     unstable = list(table.index[spread > UNSTABLE * usual])
     compared = table.drop(unstable)
     effects, deviation, freedom = fit(compared)
-    best = effects.idxmax()
-    noise = pd.Series(np.nan, table.index)
+    best, count = effects.idxmax(), len(compared)
     both = compared.notna() & compared.loc[best].notna()
+    noise = pd.Series(np.nan, table.index)
     for label in compared.index.drop(best):
-        shared = list(both.columns[both.loc[label]])  # the seeds of both
-        if shared and freedom:
-            of_images, of_seeds = 0.0, studentised_range(len(compared), freedom) * deviation
+        seeds = both.columns[both.loc[label]]
+        if len(seeds) and freedom:
+            variance = studentised_range(count, freedom) ** 2 * deviation**2 / len(seeds)
             if right:
-                ours, theirs = ([right[name][seed] for seed in shared] for name in (label, best))
-                variance = image_variance(ours, theirs) / 2
-                of_images = studentised_range(len(compared), MANY) * np.sqrt(variance)
-            noise[label] = np.hypot(of_seeds / np.sqrt(len(shared)), of_images)
+                ours, theirs = ([right[name][seed] for seed in seeds] for name in (label, best))
+                variance += studentised_range(count, MANY) ** 2 * image_variance(ours, theirs) / 2
+            noise[label] = np.sqrt(variance)
     effects = effects.reindex(table.index).fillna(table.mean(axis=1))
     return Verdict(best, (effects[best] - effects).clip(lower=0), noise, unstable, bool(right))
 

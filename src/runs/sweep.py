@@ -18,7 +18,7 @@ from src.digits.data import Data
 from src.model import count_parameters
 from src.runs.config import Config
 from src.runs.history import Run
-from src.runs.messages import outcome, warnings_about
+from src.runs.messages import epoch_line, warnings_about
 from src.runs.pool import jobs_possible, pack, run_tasks
 from src.runs.storage import as_json, identity_of, read_run, run_name, write_run
 
@@ -137,6 +137,6 @@ def announce(wanted: Wanted, result: Run | str) -> None:
     if isinstance(result, str):
         tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
         return
-    tqdm.write(f"{label}: {outcome(result.metrics)}")
+    tqdm.write(f"{label}: {epoch_line(result.history[-1])}")
     for warning in warnings_about(result):
         tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
