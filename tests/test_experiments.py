@@ -150,8 +150,6 @@ ONE = {"question": "?", "configurations": {"a": {}}}
     [
         (["nothing"], "no experiment 'nothing'"),
         (["--seeds", "0"], "--seeds: 0: give a whole number from 1 to 1,000"),
-        (["--jobs", "x"], "--jobs: x: give a whole number"),
-        (["--epochs", "0"], "--epochs: 0: give a whole number"),
         (["one", "--name", "Runs"], "folder of the sweeps' runs"),
         (["one", "tested", "--name", "x"], "--name is for one experiment"),
         (["--compare", "x", "y"], "no run is saved there"),
