@@ -170,8 +170,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     from src.runs.compare import compare_runs
-    from src.runs.questions import folder_for, read_entry
+    from src.runs.questions import read_entry
     from src.runs.report import Results
+    from src.runs.storage import folder_for
     from src.runs.sweep import Wanted, sweep
 
     arguments = parse_arguments()
@@ -194,7 +195,8 @@ def main() -> int:
         entry, configs = read_entry(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
         if entry["score_test"] and not len(data.test_images):
             raise InputError(f"{name}: {data.source} has no test set; data/mnist.npz has one")
-        asked[name] = Results(configs, entry, folder_for(root, arguments.name or name), about)
+        folder = folder_for(root, arguments.name or name, "network.npz")
+        asked[name] = Results(configs, entry, folder, about)
         for label, seeds in configs.items():
             wanted += [Wanted(name, label, config, entry["score_test"]) for config in seeds]
     print(f"data: {about}")

@@ -110,19 +110,16 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     from src.common.code import code_key, sources
-    from src.common.files import keep_only, locked, make_writable
+    from src.common.files import keep_only, locked
     from src.common.script import held_back
     from src.runs import messages
     from src.runs.recipes import chosen
-    from src.runs.storage import checked_name, identity_of, write_folder
+    from src.runs.storage import folder_for, identity_of, write_folder
 
     arguments = parse_arguments()
     config = chosen(VALUES, arguments)
     threadpool_limits(arguments.threads, user_api="blas")
-    folder = arguments.results / checked_name(arguments.name)
-    make_writable(folder)
-    if (folder / "summary.txt").exists():
-        raise InputError(f"{folder}: holds the tables of an experiment; give another --name")
+    folder = folder_for(arguments.results, arguments.name, "summary.txt")
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
     with locked(arguments.results / f".{arguments.name}.lock", busy):
         data = load_data(arguments.data)

@@ -7,8 +7,9 @@ import pytest
 import experiments
 from src.common.errors import InputError
 from src.runs.config import Config
-from src.runs.questions import folder_for, grid, read_entry
+from src.runs.questions import grid, read_entry
 from src.runs.recipes import recipe
+from src.runs.storage import folder_for
 
 TABLE = {
     "rates": {"question": "?", "configurations": grid(learning_rate=[0.1, 0.2, 0.3])},
@@ -94,17 +95,15 @@ def test_a_faulty_baseline_is_named() -> None:
             found("rates", baseline=wrong)
 
 
-@pytest.mark.parametrize(
-    "name", ["../up", "", "a b", "a.b", "a\n", 7, "runs", "Train", "größe", "mine"]
-)
+@pytest.mark.parametrize("name", ["../up", "", "a b", "a.b", "a\n", 7, "runs", "größe", "mine"])
 def test_names_are_names_and_not_paths_nor_folders_of_runs(name: object, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "network.npz").touch()
-    reason = r"a name consists of|is for runs of train\.py|folder of the sweeps"
+    reason = r"a name consists of|holds network\.npz of another|folder of the sweeps"
     with pytest.raises(InputError, match=reason):
-        folder_for(tmp_path, name)
+        folder_for(tmp_path, name, "network.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-    assert folder_for(tmp_path, "my-own_2").is_dir()
+    assert folder_for(tmp_path, "my-own_2", "network.npz").is_dir()
 
 
 def test_an_unknown_experiment_is_named() -> None:

@@ -211,7 +211,7 @@ def test_a_second_training_into_the_same_folder_is_refused(small_npz, tmp_path):
 
 
 REFUSED = [({}, name, "name") for name in ("..", "runs")]
-REFUSED += [({}, "activations", "activations: holds the tables of an experiment")]
+REFUSED += [({}, "activations", "activations: holds summary.txt")]
 REFUSED += [({name: 0}, "train", name) for name in ("hidden", "epochs", "epoch")]
 
 

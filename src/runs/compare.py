@@ -9,9 +9,8 @@ import numpy as np
 
 from src.common.errors import InputError
 from src.runs.history import Run
-from src.runs.questions import folder_for
 from src.runs.report import Results
-from src.runs.storage import read_run
+from src.runs.storage import folder_for, read_run
 
 # What two runs may differ in beside hyperparameters: by its name in their identity.
 OTHERS = {"training_digits": "the data", "code": "the code", "numpy": "NumPy", "threads": "threads"}
@@ -34,7 +33,8 @@ def compare_runs(root: Path, *places: str) -> Results:
         raise InputError(f"{a}, {b}: were not measured on the same images")
     entry = {"question": f"{a} or {b}?", "score_test": not validated}
     configs = {a: [ours.config], b: [theirs.config]}
-    folder = folder_for(root, re.sub(r"[^\w-]", "-", f"compare_{a}_{b}", flags=re.ASCII))
+    name = re.sub(r"[^\w-]", "-", f"compare_{a}_{b}", flags=re.ASCII)
+    folder = folder_for(root, name, "network.npz")
     data = " and ".join(dict.fromkeys([ours.metrics["data"], theirs.metrics["data"]]))
     results = Results(configs, entry, folder, data)
     results.add(a, ours)

@@ -1,6 +1,5 @@
 """What the scripts say about a run: its layers, its epochs, its warnings, its end."""
 
-import dataclasses
 import math
 import sys
 from itertools import pairwise
@@ -17,7 +16,7 @@ from src.runs.history import Run
 def print_start(config: Config, data: Data) -> None:
     """What is trained: the data, each hyperparameter, the layers and their parameters."""
     print(f"data: {data.source}, {len(data.images):,} images")
-    for name, value in dataclasses.asdict(config).items():
+    for name, value in vars(config).items():
         print(f"  {name} = {value}")
     for fan_in, fan_out in pairwise(config.layer_sizes):
         print(f"  {fan_in:5,} -> {fan_out:5,} {(fan_in + 1) * fan_out:12,} parameters")

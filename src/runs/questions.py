@@ -2,13 +2,10 @@
 
 import itertools
 import re
-from pathlib import Path
 
 from src.common.errors import InputError
-from src.common.files import make_writable
 from src.runs.config import Config
 from src.runs.recipes import recipe
-from src.runs.storage import checked_name
 
 ENTRY: dict = {  # what stands in a row of the table, and what holds where it does not
     "question": "",
@@ -93,12 +90,3 @@ def changed(config: Config, changes: object, where: str) -> Config:
         return config.with_(**{str(key): changes[key] for key in changes if key != "recipe"})
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def folder_for(root: Path, name: object) -> Path:
-    """The folder of an experiment in the results, or InputError if it must not be written there."""
-    folder = root / checked_name(name)
-    if folder.name.lower() == "train" or (folder / "network.npz").exists():
-        raise InputError(f"{folder}: is for runs of train.py; choose another name")
-    make_writable(folder)
-    return folder

@@ -1,26 +1,21 @@
 """Which differences between configurations are real, and which are noise?
 
-Configuration c reaches the accuracy y_cs with seed s: C configurations, S seeds. Two things blur
-how far c lies behind the best, b. docs/experiments.md derives what follows.
-
-The seeds. What neither the configuration nor the seed explains is noise, of variance s^2, and the
-difference of two means has the variance 2 s^2 / S:
-
-    y_cs = m_c + u_s + r_cs        s^2 = sum r_cs^2 / f        f = number of runs - C - S + 1
-
-The images. All runs validate on the same N images, a sample of all digits, which adds V / N. Let
-d_is be 1 or -1 if, with seed s, c or b alone reads image i, and else 0. Then we estimate
-
-    V = variance over i of (mean over s of d_is) - mean over i of (variance over s of d_is) / S
-
-where the last term takes off what the seeds add. V averages thousands of images, so we take it as
-known. Let q(C, f) be the 95% quantile of the studentised range of C numbers (Student, 1927; Tukey,
-1949). Among *equal* configurations the largest mean lies further above the smallest than
+Configuration c reaches the accuracy y_cs with seed s: C configurations, S seeds, N images. Among
+*equal* configurations the best lies further before another one than
 
     noise = sqrt(q(C, f)^2 s^2 / S + q(C, infinity)^2 V / (2 N))
 
-in at most 5% of all experiments (each part with its own quantile, as Cochran and Cox, 1950, do for
-unequal variances). So a configuration that lies further behind the best is really worse.
+in at most 5% of all experiments. docs/experiments.md derives this. q(C, f) is the 95% quantile of
+the studentised range of C numbers (Student, 1927; Tukey, 1949); each part has its own, as Cochran
+and Cox, 1950, do for unequal variances. s^2 is the variance of what neither the configuration nor
+the seed explains:
+
+    y_cs = m_c + u_s + r_cs        s^2 = sum r_cs^2 / f        f = number of runs - C - S + 1
+
+V / N is what the choice of the images adds. Let d_is be 1 or -1 if, with seed s, c or the best
+alone reads image i, and else 0. The last term takes off what the seeds add:
+
+    V = variance over i of (mean over s of d_is) - mean over i of (variance over s of d_is) / S
 """
 
 from dataclasses import dataclass

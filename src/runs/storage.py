@@ -12,7 +12,7 @@ import pandas as pd
 from threadpoolctl import threadpool_info
 
 from src.common.errors import InputError
-from src.common.files import replacing
+from src.common.files import make_writable, replacing
 from src.digits.data import Data
 from src.reading.saved import load_network, save_network
 from src.runs.config import Config
@@ -35,13 +35,20 @@ def identity_of(config: Config, data: Data, code: str, score_test: bool) -> dict
     }
 
 
-def checked_name(name: object) -> str:
-    """A name for a folder in results. Raises InputError if it is none, or the sweeps'."""
+def folder_for(root: Path, name: object, foreign: str) -> Path:
+    """Make the folder of results with this name. `foreign` is a file of the other script.
+
+    Raises InputError if the name is none, or the folder cannot be written or is the other's.
+    """
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
         raise InputError(f"{name!r}: a name consists of letters, digits, - and _")
     if name.lower() == "runs":
         raise InputError("runs: the folder of the sweeps' runs; give another --name")
-    return name
+    folder = root / name
+    if (folder / foreign).exists():
+        raise InputError(f"{folder}: holds {foreign} of another script; give another --name")
+    make_writable(folder)
+    return folder
 
 
 def as_json(config: Config) -> dict:
