@@ -137,10 +137,8 @@ EXPERIMENTS: dict[str, dict] = {
 
 import argparse
 import time
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from src.common.errors import InputError
 from src.common.files import locked
@@ -205,20 +203,20 @@ def main() -> int:
     # what stands there answers for other data, other code or other epochs.
     busy = f"{root}: another sweep is writing there; wait for it, or give --results another folder"
     with locked(root / ".lock", busy):
-        publish(asked.values(), arguments)
+        publish([*asked.values()], arguments)
         options = arguments.jobs, arguments.scheduler, arguments.fresh
         again = time.monotonic() + 10
         with closing(sweep(wanted, data, root / "runs", *options)) as runs:  # a stop ends workers
             for each, outcome in runs:
                 asked[each.experiment].add(each.label, outcome)
                 if (began := time.monotonic()) > again:
-                    publish(asked.values(), arguments)
+                    publish([*asked.values()], arguments)
                     again = began + 20 * (time.monotonic() - began)  # for at most 5% of the time
-        publish(asked.values(), arguments, finished=True)
+        publish([*asked.values()], arguments, finished=True)
     return int(any(each.failed and not each.entry["may_fail"] for each in asked.values()))
 
 
-def publish(every: Iterable[Any], arguments: argparse.Namespace, finished: bool = False) -> None:
+def publish(every: list, arguments: argparse.Namespace, finished: bool = False) -> None:
     """Write tables and figures of these Results so far, and print what is finished."""
     from src.figures.experiment import draw_experiment  # here: matplotlib takes long to import
     from src.runs.report import answer, write_tables

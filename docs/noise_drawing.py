@@ -24,7 +24,6 @@ def simulate() -> tuple[np.ndarray, np.ndarray]:
     noise = []
     for sweep in values:
         verdict = compare({str(c): dict(enumerate(row)) for c, row in enumerate(sweep)})
-        assert verdict is not None
         noise.append(max(value for label, value in verdict.noise.items() if label != verdict.best))
     return values.mean(axis=2), np.array(noise)
 

@@ -67,10 +67,9 @@ class Config:
 
     def with_(self, **changes: object) -> "Config":
         """This config with some fields changed. An unknown name raises InputError."""
-        for name in changes:
-            if name not in vars(self):
-                known = ", ".join(vars(self))
-                raise InputError(f"there is no hyperparameter {name!r}; there are: {known}")
+        for name in changes.keys() - vars(self).keys():
+            known = ", ".join(vars(self))
+            raise InputError(f"there is no hyperparameter {name!r}; there are: {known}")
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
     @property

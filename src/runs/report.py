@@ -84,9 +84,7 @@ def summary_table(results: Results) -> pd.DataFrame:
     for name in METRICS:
         table[name], table[f"{name}_std"] = groups[name].mean(), groups[name].std()
     table["fastest_seconds"] = groups["seconds"].min()  # what else runs only adds to a time
-    verdict = results.verdict
-    table["behind_best"] = verdict.behind if verdict else float("nan")
-    table["noise"] = verdict.noise if verdict else float("nan")
+    table["behind_best"], table["noise"] = results.verdict.behind, results.verdict.noise
     table["failed"] = pd.Series(results.reasons(), dtype=object)
     return table
 
@@ -115,7 +113,7 @@ def remarks(results: Results, table: pd.DataFrame) -> list[str]:
     """What failed, which differences are real, and what else is to be known of the summary."""
     verdict, kind = results.verdict, results.kind
     lines = [f"{label}: {why}" for label, why in results.reasons().items()][:SHOWN]
-    if verdict:
+    if verdict.best:
         behind, noise = table["behind_best"], table["noise"]
         unmeasured = table.index[behind.isna() & (table["runs"] > 0)]
         accuracy = table.at[verdict.best, results.measure]
@@ -170,8 +168,8 @@ def answer(results: Results, data: str | None, root: Path) -> str:
     It has --data and --results where they are not the defaults.
     """
     text = (results.folder / "summary.txt").read_text(encoding="utf-8")
-    if results.verdict and not results.notes:
-        best = results.verdict.best
+    best = results.verdict.best
+    if best and not results.notes:
         given = {"--data": data, "--results": root if root != ROOT / "results" else None}
         rest = [f" {flag} {shlex.quote(str(at))}" for flag, at in given.items() if at]
         command = f"python train.py {as_flags(results.configs[best][0])}{''.join(rest)}"

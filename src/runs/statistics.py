@@ -32,15 +32,15 @@ MANY = 100_000  # degrees of freedom: as good as infinitely many
 class Verdict:
     """What an experiment says, in the units of the values that were compared."""
 
-    best: str
+    best: str  # "" if nothing was measured
     behind: pd.Series  # how far each configuration lies behind the best; 0 for the best
     noise: pd.Series  # the distance that is still noise; NaN where there is no verdict
     unstable: list[str]  # configurations whose seeds disagree too much to be compared
     covers_images: bool  # whether the noise is that of seeds and images, or of the seeds alone
 
 
-def compare(values: dict[str, dict], right: dict[str, dict] | None = None) -> Verdict | None:
-    """Compare configurations with the best of them. None if there are no values.
+def compare(values: dict[str, dict], right: dict[str, dict] | None = None) -> Verdict:
+    """Compare configurations with the best of them.
 
     `values` are accuracies: label -> seed -> value. `right` are the answers behind them, all on the
     same images: label -> seed -> (N,) bool; without them, the noise is that of the seeds alone. A
@@ -49,7 +49,7 @@ def compare(values: dict[str, dict], right: dict[str, dict] | None = None) -> Ve
     """
     table = pd.DataFrame([*values.values()], [*values]).dropna(how="all")
     if table.empty:
-        return None
+        return Verdict("", pd.Series(dtype=float), pd.Series(dtype=float), [], False)
     spread = table.std(axis=1)
     usual = spread[spread > 0].median()  # those stuck at guessing tell nothing
     unstable = list(table.index[spread > UNSTABLE * usual])
