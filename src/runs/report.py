@@ -144,9 +144,9 @@ def write_tables(results: Results) -> None:
         curves += [{"configuration": label, "seed": run.config.seed} | row for row in run.history]
     about = results.data
     configs = [config for seeds in results.configs.values() for config in seeds]
-    for name in ("epochs", "seed"):
-        values = sorted({getattr(config, name) for config in configs})
-        about += f"; {name.rstrip('s')}s {values[0]}" + f" to {values[-1]}" * (len(values) > 1)
+    for name, field in {"epochs": "epochs", "seeds": "seed"}.items():
+        values = sorted({getattr(config, field) for config in configs})
+        about += f"; {name} {values[0]}" + f" to {values[-1]}" * (len(values) > 1)
     about += time.strftime("; %Y-%m-%d %H:%M")
     ended = len(results.all_runs()) + sum(map(len, results.failed.values()))
     if ended < len(configs):
