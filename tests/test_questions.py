@@ -69,7 +69,7 @@ def entry(**changes: object) -> dict:
         (entry(baseline=3), "baseline has to be a dict, not 3"),
         (entry(may_fail="yes"), "may_fail has to be a bool, not 'yes'"),
         (
-            entry(configurations={"a/b": {}, "a_b": {"epochs": 3}}),
+            entry(configurations={"A/b": {}, "a_b": {"epochs": 3}}),
             "are the same configuration, or file",
         ),
         (entry(configurations={"a": {}, "b": {}}), "'a' and 'b' are the same"),

@@ -37,7 +37,7 @@ def results_of(
     }
     results = Results(configs, {"question": "Which?"} | (entry or {}), folder, "600 digits")
     for label, values in accuracies.items():
-        for config, value in zip(configs[label], values):
+        for config, value in reversed([*zip(configs[label], values)]):  # as they end
             results.add(label, "it broke" if np.isnan(value) else a_run(config, value))
     return results
 
@@ -76,6 +76,9 @@ def test_the_noise_covers_the_images_where_the_answers_are_kept(tmp_path: Path) 
     seeds_alone.judge()
     assert "covers the seeds and the choice of validation images." in text_of(results)
     assert results.verdict.noise["bad"] > seeds_alone.verdict.noise["bad"]
+    results.kind = "test"  # of which no answers are kept
+    assert "the seeds alone." in text_of(results)
+    results.kind = "validation"
     results.runs["bad"][0].right = results.runs["bad"][0].right[1:]  # other images
     assert "the seeds alone." in text_of(results)
 
@@ -169,6 +172,7 @@ def test_of_many_configurations_the_best_are_shown_and_the_rest_counted(tmp_path
     }
     text = text_of(results_of(tmp_path, values))
     assert f"and {90 - SHOWN} more, see summary.csv best: a rather" in text
+    assert "..f number 85 " in text and "..f number 3 " not in text
     assert "noise: a rather long label of number 0; a rather" in text
     assert " ... (see summary.csv) within the noise" in text
     assert len((tmp_path / "summary.txt").read_text().splitlines()) < 90
