@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.runs.statistics import Verdict, compare, fit, image_variance, studentised_range
+from src.runs.statistics import MANY, Verdict, compare, fit, image_variance, studentised_range
 
 IMAGES = 6000
 
@@ -109,7 +109,7 @@ def test_nothing_lies_before_the_best_whatever_is_missing():
         values = table(rng.normal(97, 0.3, (4, 3)) + rng.normal(0, 1, 3))
         for _ in range(1 + count % 4):
             values[str(rng.integers(4))].pop(int(rng.integers(3)), None)
-        verdict = compare(values)
+        verdict = compare(values | {"unstable": {0: 80.0, 1: 110.0, 2: 130.0}})
         assert verdict.behind[verdict.best] == 0 and min(verdict.behind) >= 0
 
 
@@ -149,10 +149,15 @@ def test_configurations_stuck_at_guessing_do_not_make_the_others_unstable():
 
 def test_by_hand():
     """Residuals of (97, 98), (96, 98): +-0.25 each, so s^2 = 4 * 0.0625 / 1, and n = 2."""
-    verdict = compare({"a": {0: 97.0, 1: 98.0}, "b": {0: 96.0, 1: 98.0}})
+    values = {"a": {0: 97.0, 1: 98.0}, "b": {0: 96.0, 1: 98.0}}
+    verdict = compare(values)
     assert verdict.best == "a"
     assert dict(verdict.behind) == pytest.approx({"a": 0, "b": 0.5})
     assert verdict.noise["b"] == pytest.approx(studentised_range(2, 1) * 0.5 / np.sqrt(2))
+    right = {"a": [np.arange(9) < 6, np.arange(9) < 7], "b": [np.arange(9) > 3] * 2}
+    images = studentised_range(2, MANY) ** 2 * image_variance(right["a"], right["b"]) / 2
+    noise = compare(values, {label: dict(enumerate(rows)) for label, rows in right.items()}).noise
+    assert noise["b"] ** 2 - verdict.noise["b"] ** 2 == pytest.approx(images) and images > 0
 
 
 @pytest.mark.parametrize(
