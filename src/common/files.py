@@ -95,10 +95,11 @@ def make_writable(folder: Path, flag: str = "--results") -> None:
 def keep_only(folder: Path, names: list[str]) -> None:
     """Remove the figures that were listed here before and are not among `names`, and list these.
 
-    What others have put into the folder stays.
+    And what a killed process has left half written. What others have put into the folder stays.
     """
     listed = folder / ".figures"
     before = listed.read_text("utf-8", "replace").splitlines() if listed.is_file() else []
-    for old in set(before) - set(names):
-        (folder / Path(old).name).unlink(missing_ok=True)
+    unwanted = [folder / Path(name).name for name in set(before) - set(names)]
+    for path in [*unwanted, *folder.glob(".*.partial*")]:
+        path.unlink(missing_ok=True)
     listed.write_text("\n".join(names), "utf-8")

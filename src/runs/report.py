@@ -139,9 +139,11 @@ def remarks(results: Results, table: pd.DataFrame) -> list[str]:
 def write_tables(results: Results) -> None:
     """Judge what there is, and write summary.csv, curves.csv and summary.txt, each whole."""
     results.judge()
-    table, curves = summary_table(results), []
+    table, rows = summary_table(results), []
     for label, run in results.all_runs():
-        curves += [{"configuration": label, "seed": run.config.seed} | row for row in run.history]
+        rows += [{"configuration": label, "seed": run.config.seed} | row for row in run.history]
+    curves = pd.DataFrame(rows, columns=None if rows else ["configuration", "seed", "epoch"])
+    curves = results.varied.merge(curves, on="configuration", how="right")
     about = results.data
     configs = [config for seeds in results.configs.values() for config in seeds]
     for name, field in {"epochs": "epochs", "seeds": "seed"}.items():
@@ -156,7 +158,7 @@ def write_tables(results: Results) -> None:
     lines = [*map(wrapper.fill, [results.entry["question"], about]), ""]
     lines += [table_text(table, results.measure), ""]
     lines += [*map(wrapper.fill, remarks(results, table)), ""]
-    texts = table.to_csv(), pd.DataFrame(curves).to_csv(index=False), "\n".join(lines)
+    texts = table.to_csv(), curves.to_csv(index=False), "\n".join(lines)
     for name, text in zip(("summary.csv", "curves.csv", "summary.txt"), texts):
         with replacing(results.folder / name) as path:
             path.write_text(text, encoding="utf-8", newline="")
