@@ -143,8 +143,8 @@ def test_the_tables_are_ready_for_pandas(tmp_path: Path) -> None:
     assert spread == pytest.approx(np.std(values[0], ddof=1))
     assert summary["noise"].notna().sum() == 2
     curves = pd.read_csv(tmp_path / "curves.csv")
-    assert list(curves)[:3] == ["configuration", "seed", "epoch"]
-    assert curves.dtypes[["seed", "epoch"]].eq("int64").all()
+    assert list(curves)[:4] == ["configuration", "batch_size", "learning_rate", "seed"]
+    assert curves.dtypes[["seed", "epoch", "batch_size"]].eq("int64").all()
     assert len(curves) == 3 * 3 * 2
 
 
