@@ -34,6 +34,7 @@ from src.utils import confusion_matrix
 SAVED = (".csv", ".csv.gz", ".zip")  # tables that are written
 FIGURES = (".png", ".svg", ".pdf")
 COLUMNS = ["file", "page", "line", "position", "digit", "probability", "second guess", "box"]
+MOST_PAGES = 12  # in one figure
 SURE = 0.8  # below it the next likely digit is named as well
 
 
@@ -65,12 +66,12 @@ def describe(probabilities: np.ndarray) -> str:
 
 def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
     """Answer every picture, on the terminal and in one file; 2 if one could not be read, else 0."""
-    from src.figures.predictions import MOST_ROWS, plot_predictions, rows_needed
+    from src.figures.predictions import plot_predictions
     from src.reading.pictures import read_pages
 
     table: list[tuple] = []
     shown: list[tuple[str, Any]] = []
-    rows = answered = status = 0
+    answered = status = 0
     for path in paths:
         for number, page in read_pages(path, partial(mean_probabilities, models)):
             which = f", page {number}" * (number > 1)
@@ -88,8 +89,8 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
                     box = " ".join(str(round(page.scale * side)) for side in digit.box)
                     sure = digit.probabilities[best].round(6)
                     table.append((path.name, number, line, place, best, sure, second, box))
-            answered, rows = answered + 1, rows + rows_needed(page)
-            if not shown or rows <= MOST_ROWS:  # the others are not kept, for memory's sake
+            answered += 1
+            if len(shown) < MOST_PAGES:  # the others are not kept, for memory's sake
                 shown.append((name, page))
     if table and out.name.lower().endswith(SAVED):
         save_table(out, pd.DataFrame(table, columns=COLUMNS))

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib.style
 import numpy as np
 from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
@@ -107,7 +108,7 @@ def plot_learning(path: Path, film: Film) -> None:
 def animate_learning(path: Path, film: Film) -> None:
     """The same as a GIF, a frame for each epoch, the last for three seconds."""
     writer, last = PillowWriter(fps=2), len(film.networks) - 1
-    with style.our_look(), replacing(path) as temporary:
+    with matplotlib.style.context(style.LOOK, after_reset=True), replacing(path) as temporary:
         figure = Figure((7.5, 2.9))
         with writer.saving(figure, temporary, dpi=96):
             for epoch in range(last + 1):

@@ -109,5 +109,5 @@ if __name__ == "__main__":
     network, images, _ = trained_network()
     for suffix in ("png", "svg"):
         path = Path(__file__).parent / "figures" / f"network.{suffix}"
-        with drawing(path, (11, 5.3), margins=(0.1, 0.05, 0.1, 0.05)) as figure:
+        with drawing(path, (11, 5.3), "", "", (0.1, 0.05, 0.1, 0.05)) as figure:
             draw(figure.subplots(), network, images[[SHOWN_IMAGE]])

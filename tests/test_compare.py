@@ -65,13 +65,14 @@ def test_code_and_an_early_end_are_differences_too(digits: Data, tmp_path: Path)
     draw_experiment(compare_runs(tmp_path, "a", "b"))  # although one curve is a point
 
 
-def test_nothing_is_said_where_the_images_are_not_the_same(digits: Data, tmp_path: Path) -> None:
+def test_nothing_is_said_where_the_images_are_not_the_same(digits, tmp_path, figures) -> None:
     rows = np.arange(60) < 50
     save(tmp_path / "a", digits, rows)
     save(tmp_path / "b", digits, rows, split_seed=1)
     save(tmp_path / "c", digits, np.empty(0, bool), validation_fraction=0)
     for other in ("b", "c"):
         assert "did not validate on the same images" in said(tmp_path, "a", other)
+        draw_experiment(compare_runs(tmp_path, "a", other))
 
 
 def test_runs_of_two_projects_may_have_the_same_name(digits: Data, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from types import SimpleNamespace
 
 import learning_drawing
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from src.common.errors import InputError
 from src.digits.data import Data, split
 from src.figures import inside
+from src.figures.predictions import plot_predictions
 from src.model import NeuralNetwork
 from src.runs.config import Config
 from src.runs.history import Recorder, Run
@@ -54,8 +56,8 @@ def test_a_run_that_overflows_is_drawn_without_a_warning(digits, tmp_path, figur
     names = " ".join(" ".join(legend_of(figures[0])).split())
     assert ("epoch 1: the loss is no longer finite" in names) == (rate == 1000)
     for axes in figures[0].axes:
-        crosses = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "X"]
-        assert crosses == ([0, 0] if rate == 1000 else [])
+        crosses = [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "X"]
+        assert crosses == ([[0, 0]] if rate == 1000 else [])
 
 
 @pytest.mark.parametrize(("scored", "kind"), [(True, "test"), (False, "training")])
@@ -108,7 +110,7 @@ def test_mistakes_are_the_surest_ones_first(digits, tmp_path, figures):
     path, images = tmp_path / "mistakes.png", digits.images[:40]
     inside.plot_mistakes(path, images, labels, probabilities, "test")
     axes = figures[0].axes[0]
-    assert figures[0].get_suptitle() == "The 2 surest of 2 mistakes on 40 test images"
+    assert figures[0].get_suptitle() == "The surest of 2 mistakes on 40 test images"
     captions = {text.get_text(): text.get_position() for text in axes.texts}
     assert captions == {"0 → 4\n90.0%": (13.5, 29), "0 → 1\n70.0%": (44.5, 29)}
     sheet = np.ma.filled(axes.images[0].get_array(), np.nan)
@@ -116,8 +118,8 @@ def test_mistakes_are_the_surest_ones_first(digits, tmp_path, figures):
     np.testing.assert_array_equal(sheet[:28, 31:59], images[9])
     inside.plot_mistakes(path, images, labels + 9, probabilities, "test")
     inside.plot_mistakes(path, images[:1], labels[:1], probabilities[:1], "test")
-    titles = [figure.get_suptitle().split(" on ")[0] for figure in figures[1:]]
-    assert titles == ["The 24 surest of 40 mistakes", "No mistakes"]
+    assert [len(figure.axes[0].texts) for figure in figures[1:]] == [24, 0]
+    assert figures[2].get_suptitle() == "The surest of 0 mistakes on 1 test images"
 
 
 def test_the_first_layer_shows_at_most_40_units_the_most_important_first(tmp_path, figures):
@@ -133,7 +135,29 @@ def test_the_first_layer_shows_at_most_40_units_the_most_important_first(tmp_pat
     assert (list(sheet[0, :2]), list(sheet[0, 31:33])) == ([0, 1], [1, 0])
 
 
-@pytest.mark.parametrize("epochs", [1, 20])  # after one epoch no answer changes
+def test_predictions_show_the_page_what_was_seen_and_how_sure_the_network_is(
+    digits, tmp_path, figures
+):
+    sure, doubtful = np.eye(10)[7], np.full(10, 0.04)
+    doubtful[[5, 4]] = 0.4, 0.28
+    found = [SimpleNamespace(box=(1, 2, 9, 12), image=digits.images[0], probabilities=sure)]
+    found.append(
+        SimpleNamespace(box=(11, 2, 19, 12), image=digits.images[1], probabilities=doubtful)
+    )
+    page = SimpleNamespace(
+        picture=np.zeros((20, 30, 3), np.uint8), digits=found, marks=[(0, 0, 3, 3)]
+    )
+    plot_predictions(tmp_path / "predictions.png", [("p.png", page)], lambda images: images // 2, 3)
+    left, right = figures[0].axes
+    assert [text.get_text() for text in right.texts] == ["7: 100%", "5: 40%, 4: 28%"]
+    np.testing.assert_array_equal(right.images[0].get_array()[:28, :28], digits.images[0] // 2)
+    assert (left.get_title(), [text.get_text() for text in left.texts]) == ("p.png", ["7", "5"])
+    assert left.lines[1].get_xydata().max(axis=0).tolist() == [19, 12]  # its box
+    assert len(left.patches) == 1  # what was left out
+    assert "the first 1 of 3 pictures" in all_texts(figures[0])
+
+
+@pytest.mark.parametrize("epochs", [1, 6])  # after one epoch no answer changes
 def test_learning_shows_epochs_with_images_whose_answers_change(
     digits, tmp_path, figures, monkeypatch, epochs
 ):
@@ -143,7 +167,7 @@ def test_learning_shows_epochs_with_images_whose_answers_change(
     monkeypatch.setattr(sys, "argv", ["", "--folder", str(tmp_path)])
     learning_drawing.main()
     *columns, progress = figures[0].axes
-    shown = [epoch for epoch in (0, 1, 2, 5, 10, 20) if epoch <= epochs]
+    shown = [epoch for epoch in (0, 1, 2, 5, 6) if epoch <= epochs]
     titles = [axes.get_title() for axes in columns[: len(shown)]]
     assert titles == ["before training", *(f"epoch {epoch}" for epoch in shown[1:])]
     answers = [[text.get_text()[-1] for text in axes.texts] for axes in columns[len(shown) :]]

@@ -9,8 +9,7 @@ from matplotlib.collections import LineCollection
 
 from src.figures import style
 
-History = list[dict]  # one row for each epoch
-BAND = "line: mean of the seeds; band: from the lowest to the highest"
+BAND = "line: mean of the seeds; band: from the lowest to the highest. "
 TITLES = {"accuracy": "wrong answers", "loss": "loss"}
 
 
@@ -19,29 +18,26 @@ def percent_wrong(accuracies: Any) -> np.ndarray:
     return np.maximum(100 * (1 - np.array(accuracies, dtype=float)), 4e-3)
 
 
-def over_seeds(histories: list[History], name: str) -> np.ndarray:
+def over_seeds(histories: list[list[dict]], name: str) -> np.ndarray:
     """A column of each seed's history (seeds, E); of accuracies, the wrong answers in percent."""
-    values = []
-    for history in histories:
-        values.append([row[name] for row in history])
-    return percent_wrong(values) if name.endswith("accuracy") else np.array(values)
+    values = np.array([[row[name] for row in history] for history in histories])
+    return percent_wrong(values) if name.endswith("accuracy") else values
 
 
 def draw_curve(
-    axes: Axes, histories: list[History], name: str, look: style.Look, label: str = ""
+    axes: Axes, histories: list[list[dict]], name: str, look: dict, label: str = ""
 ) -> np.ndarray:
     """The mean over the seeds (E,), which is returned, and a band from the lowest to the highest.
 
-    The label of wrong answers begins with how many there are in the end.
+    The label of wrong answers begins with how many there are in the end, if that was measured.
     """
     epochs, values = over_seeds(histories, "epoch")[0], over_seeds(histories, name)
     mean = values.mean(axis=0)
-    text = f"{mean[-1]:.2f}%  {label}" if name.endswith("accuracy") else label
+    end = f"{mean[-1]:.2f}%  ".replace("nan%  ", "") if name.endswith("accuracy") else ""
     dots: dict = {"marker": "o", "ms": 4, "clip_on": False} if len(epochs) < 4 else {}
-    axes.plot(epochs, mean, label=text, **look, **dots)
-    if len(values) > 1:
-        band = values.min(axis=0), values.max(axis=0)
-        axes.fill_between(epochs, *band, alpha=0.12, lw=0, color=look["color"])
+    axes.plot(epochs, mean, label=end + label, **look, **dots)
+    band = values.min(axis=0), values.max(axis=0)
+    axes.fill_between(epochs, *band, alpha=0.12, lw=0, color=look["color"])
     return mean
 
 
@@ -64,18 +60,18 @@ def plot_curves(path: Path, title: str, runs: list) -> None:
     A run that did not reach its last epoch ends in a cross.
     """
     histories, metrics = [run.history for run in runs], runs[0].metrics
-    end = style.wrapped(metrics.get("stopped", ""))
-    foot, margins = BAND * (len(runs) > 1), (0.6, 0.65, 2.8, 0.65)
-    if any(row["train_accuracy"] == 1 for history in histories for row in history):
-        foot = "; ".join(filter(None, [foot, "0% is drawn at 0.004%"]))
-    with style.drawing(path, (9, 3.4), title, foot, margins) as figure:
+    foot = BAND * (len(runs) > 1) + "log scales; 0% is drawn at 0.004%"
+    with style.drawing(path, (9, 3.4), title, foot, (0.6, 0.65, 2.8, 0.65)) as figure:
         for axes, (quantity, what) in zip(figure.subplots(1, 2), TITLES.items()):
+            ends = []
             for part, images in images_of(runs[0]).items():
                 look = {"color": style.COLOURS[0], "ls": "--" if part == "train" else "-"}
                 mean = draw_curve(axes, histories, f"{part}_{quantity}", look, images)
-                if end:
-                    text, at = end if part == "train" else "", (len(mean) - 1, mean[-1])
-                    axes.plot(*at, "X", color="black", ms=9, clip_on=False, ls="", label=text)
+                ends.append(mean[-1])
+            if "stopped" in metrics:
+                cross: dict = {"color": "black", "ms": 9, "clip_on": False, "ls": ""}
+                why = style.fit(metrics["stopped"], 24, 5)
+                axes.plot([metrics["last_epoch"]] * len(ends), ends, "X", label=why, **cross)
             finish(axes, quantity, what)
         style.legend(figure)
 
@@ -83,35 +79,28 @@ def plot_curves(path: Path, title: str, runs: list) -> None:
 def plot_comparison(path: Path, results: Any, shown: list[str]) -> None:
     """Wrong answers, and the losses, of all configurations that have runs.
 
-    From epoch 1 on, unless a run has ended before: untrained networks are all alike.
+    From epoch 1 on, where a run has got so far: untrained networks are all alike.
     The `shown` ones are named, in this order; the others are drawn faintly, and counted.
     """
     runs = {label: found for label, found in results.runs.items() if found}
-    first = min(1, *(len(run.history) - 1 for found in runs.values() for run in found))
-    histories = {label: [run.history[first:] for run in found] for label, found in runs.items()}
+    histories = {n: [run.history[1:] or run.history for run in runs[n]] for n in runs}
     looks = style.looks([n for n in results.configs if n in shown], results.is_ordered)
     images = images_of(next(iter(runs.values()))[0])
     panels: list = [[f"{next(iter(images))}_accuracy", f"{part}_loss"] for part in images]
-    failed = "; ".join(f"{label}: {why}" for label, why in results.reasons().items())
-    many = any(len(found) > 1 for found in runs.values())
-    title, foot = results.entry["question"], f"{BAND}. " * many + failed
+    foot = BAND * any(len(found) > 1 for found in runs.values())
+    foot += "; ".join(f"{label}: {why}" for label, why in results.reasons().items())
     size, margins = (9, 1.45 + max(3.35, 0.2 * len(shown))), (0.65, 0.85, 2.85, 0.6)
-    grid: dict = {
-        "sharex": True,
-        "width_ratios": [3, 2],
-        "gridspec_kw": {"hspace": 0.3, "wspace": 0.3},
-    }
-    with style.drawing(path, size, title, foot, margins) as figure:
-        for name, axes in figure.subplot_mosaic(panels, **grid).items():
+    spaces = {"width_ratios": [3, 2], "hspace": 0.6, "wspace": 0.3}
+    with style.drawing(path, size, results.entry["question"], foot, margins) as figure:
+        for name, axes in figure.subplot_mosaic(panels, gridspec_kw=spaces).items():
             part, quantity = name.split("_")
             for label in filter(runs.get, shown):
-                text = style.wrapped(label, 20)
-                draw_curve(axes, histories[label], name, looks[label], text)
-            others = [over_seeds(histories[label], name) for label in runs if label not in shown]
-            lines = [[*enumerate(values.mean(axis=0), first)] for values in others]
+                draw_curve(axes, histories[label], name, looks[label], style.fit(label, 20, 5))
+            lines = []
+            for each in (histories[label] for label in runs if label not in shown):
+                both = over_seeds(each, "epoch"), over_seeds(each, name)
+                lines.append(np.stack(both, axis=2).mean(axis=0))  # (E, 2)
             more = f"{len(lines):,} more" if lines else ""
             axes.add_collection(LineCollection(lines, color="#CCCCCC", lw=0.5, label=more))
             finish(axes, quantity, f"{TITLES[quantity]}, {images[part]}")
-            if not axes.get_subplotspec().is_last_row():
-                axes.set_xlabel("")
         style.legend(figure)

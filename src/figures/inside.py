@@ -40,10 +40,8 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
 
 
 def look_at(run: Any, data: Data) -> tuple[np.ndarray, np.ndarray, str]:
-    """The images to look for mistakes in, their labels, and what they are called.
-
-    The validation images; without any, the test images if the test set was scored, else the
-    training images that the accuracy was measured on.
+    """The validation images; without any, the test images if these were scored, else the training
+    images that the accuracy was measured on; their labels (N,), and what they are called.
     """
     rows, held_out = split(len(data.images), run.config.validation_fraction, run.config.split_seed)
     if len(held_out):
@@ -57,22 +55,21 @@ def look_at(run: Any, data: Data) -> tuple[np.ndarray, np.ndarray, str]:
 def plot_layers(path: Path, title: str, run: Any) -> None:
     """The health of each layer over the epochs. Only hidden ReLU units can be silent."""
     count, sample = len(run.network.weights), min(1000, run.metrics["training_images"])
-    layers = [run.layers[number::count] for number in range(count)]  # a row for each epoch
     looks = style.looks([f"layer {n}" for n in range(1, count)] + ["output"], ordered=True)
-    quantities = {
+    titles = {
         "activation_std": "spread of the sums z,\nbefore the activation",
         "gradient_ratio": "size of the gradient\nover size of the weights",
     }
     foot = "spread: standard deviation over units and images; 0 and infinity are not drawn"
     if run.config.activation == "relu" and count > 1:
-        quantities["dead_share"] = f"hidden units silent for\nall of {sample:,} images"
+        titles["dead_share"] = f"hidden units silent for\nall of {sample:,} images"
         foot += ". Of silent units, a tenth is harmless, half is not"
     with style.drawing(path, (9, 3.4), title, foot, (0.65, 0.7, 1.6, 0.75)) as figure:
-        panels = figure.subplots(1, len(quantities), gridspec_kw={"wspace": 0.35})
-        for axes, (name, what) in zip(panels, quantities.items()):
-            for (label, look), rows in zip(looks.items(), layers):
+        panels = figure.subplots(1, len(titles), gridspec_kw={"wspace": 0.35})
+        for axes, (name, what) in zip(panels, titles.items()):
+            for number, (label, look) in enumerate(looks.items()):
                 if (name, label) != ("dead_share", "output"):
-                    draw_curve(axes, [rows], name, look, label)
+                    draw_curve(axes, [run.layers[number::count]], name, look, label)
             finish(axes, name, what)
             if name == "dead_share":
                 axes.set(yscale="linear", ylim=(0, max(0.05, axes.get_ylim()[1])))
@@ -88,11 +85,10 @@ def plot_confusion(path: Path, labels: np.ndarray, predictions: np.ndarray, what
     foot, margins = "grey numbers: right answers; shaded: mistakes", (0.6, 0.7, 0.8, 0.45)
     with style.drawing(path, (6, 5.25), title, foot, margins) as figure:
         axes = figure.subplots()
-        style.draw_picture(axes, errors, cmap="Greys", vmin=0, vmax=most, aspect="auto")
+        style.draw_picture(axes, errors, cmap="Greys", vmin=0, vmax=2 * most, aspect="auto")
         axes.set(xlabel="answer", ylabel="true digit", xticks=range(10), yticks=range(10))
         for digit, answer in np.argwhere(matrix):
-            ink = "white" if errors[digit, answer] > most / 2 else "black"
-            ink = style.GREY if digit == answer else ink
+            ink = style.GREY if digit == answer else "black"
             axes.text(answer, digit, matrix[digit, answer], ha="center", va="center", color=ink)
         for digit, counts in enumerate(matrix):
             share = f"{counts[digit] / counts.sum():.1%}" if counts.any() else "none"
@@ -104,14 +100,13 @@ def plot_mistakes(
     path: Path, images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, what: str
 ) -> None:
     """The 24 mistakes the network was surest of."""
-    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    answers = probabilities.argmax(axis=1)
+    confidence = np.nan_to_num(probabilities.max(axis=1))  # NaN after an overflow
     wrong = np.flatnonzero(answers != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:24]
-    title = f"The {len(worst)} surest of {len(wrong):,}" if len(worst) else "No"
-    title += f" mistakes on {len(labels):,} {what} images"
+    title = f"The surest of {len(wrong):,} mistakes on {len(labels):,} {what} images"
     foot = "true digit → answer, how sure"
-    sure = [f"{share:.1%}".replace("nan%", "?") for share in confidence]  # after an overflow
-    captions = [f"{labels[row]} → {answers[row]}\n{sure[row]}" for row in worst]
+    captions = [f"{labels[row]} → {answers[row]}\n{confidence[row]:.1%}" for row in worst]
     columns, rows = 8, max(1, -(-len(worst) // 8))
     with style.drawing(path, (9, 1.3 * rows + 0.8), title, foot, (0.1, 0.3, 0.1, 0.5)) as figure:
         style.draw_tiles(figure.subplots(), images[worst], columns, captions, cmap="gray_r")

@@ -1,4 +1,4 @@
-"""What the network saw on pictures and what it answered, as one PNG."""
+"""What the network saw on pictures and what it answered, as one figure."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,82 +6,55 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
-from src.figures.style import COLOURS, GREY, draw_picture, drawing, short
+from src.figures import style
 
-PER_ROW = 6  # digits side by side
-MOST_ROWS = 12  # in one figure
-
-
-def rows_needed(page: Any) -> int:
-    """Of the figure, for a page as src/reading/pictures.py finds it."""
-    return -(-len(page.digits) // PER_ROW)
+PER_ROW = 8  # digits side by side
 
 
 def draw_page(axes: Axes, name: str, page: Any) -> None:
     """The page, a box and the answer at each digit, a grey box at what was left out."""
-    draw_picture(axes, page.picture, short(name, 40))
+    style.draw_picture(axes, page.picture, style.fit(name, 40, 2))
     for left, top, right, bottom in page.marks:
-        axes.fill([left, right, right, left], [top, top, bottom, bottom], color=GREY, alpha=0.5)
-    label = {"boxstyle": "square,pad=0.15", "color": COLOURS[1]}
+        axes.fill(
+            [left, right, right, left], [top, top, bottom, bottom], color=style.GREY, alpha=0.5
+        )
+    ink = style.COLOURS[1]
+    label = {"boxstyle": "square,pad=0.15", "color": ink}
     for digit in page.digits:
         left, top, right, bottom = digit.box
-        corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
-        axes.plot(*corners, color=COLOURS[1], lw=1.2)
+        axes.plot(
+            [left, right, right, left, left], [top, top, bottom, bottom, top], color=ink, lw=1.2
+        )
         answer = str(digit.probabilities.argmax())
         axes.text(left, top, answer, color="white", va="bottom", fontsize=9, bbox=label)
     axes.spines[:].set_visible(True)
 
 
-def draw_seen(axes: Axes, seen: np.ndarray, columns: int) -> None:
-    """What the network saw, (N, 28, 28), each above the middle of its bars."""
-    sheet = np.zeros((28, 40 * columns))
-    for number, image in enumerate(seen):
-        left = round(40 * (number + 5.5 / 12)) - 14
-        sheet[:, left : left + 28] = image
-    draw_picture(axes, sheet, "", cmap="gray_r", vmin=0, vmax=255, aspect="auto")
-
-
-def draw_probabilities(axes: Axes, probabilities: list[np.ndarray], columns: int) -> None:
-    """Ten bars for each digit, the answer's in colour, the next likely one named too."""
-    for number, row in enumerate(probabilities):
-        answer, second = np.argsort(-row, kind="stable")[:2]
-        colours = [COLOURS[int(digit == answer)] for digit in range(10)]
-        axes.bar(12 * number + np.arange(10), row, color=colours)
-        named = [answer, second] if row[second] >= 0.01 else [answer]
-        text = ", ".join(f"{digit}: {row[digit]:.0%}" for digit in named)
-        axes.text(12 * number + 4.5, 1.06, text, ha="center", fontsize=9)
-    axes.set(xlim=(-1, 12 * columns - 1), ylim=(0, 1), yticks=(0, 0.5, 1))
-    ticks = [12 * place + digit for place in range(len(probabilities)) for digit in range(10)]
-    axes.set_xticks(ticks, [str(tick % 12) for tick in ticks], fontsize=8)
-    axes.tick_params(axis="x", length=0)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_ylabel("probability")
-    axes.grid(False, axis="x")
+def likely(probabilities: np.ndarray) -> str:
+    """One digit's answer and, from 1% on, the next likely one: "5: 36%, 4: 29%"."""
+    order = np.argsort(-probabilities, kind="stable")[:2]
+    said = [f"{digit}: {probabilities[digit]:.0%}" for digit in order]
+    return ", ".join(said if probabilities[order[1]] >= 0.01 else said[:1])
 
 
 def plot_predictions(
     path: Path, pages: list[tuple[str, Any]], prepare: Callable, total: int
 ) -> None:
-    """The named pages, of `total` there were, and each digit as the network sees it.
-
-    `prepare` is the preprocessing, images (N, 28, 28) uint8 to the same.
+    """The named pages, of `total` there were, and each digit as the network sees it: after
+    `prepare`, its preprocessing, images (N, 28, 28) uint8 to the same.
     """
-    rows = [rows_needed(page) for _, page in pages]
-    columns = min(PER_ROW, max(2, *(len(page.digits) for _, page in pages), 0))
-    more = f" (the first {len(pages)} of {total:,} pictures)" if total > len(pages) else ""
-    title = f"Pictures, what the network saw, and how sure it is{more}"
-    size = (4 + 1.6 * columns, 0.5 + 2.5 * sum(rows))
-    with drawing(path, size, title) as figure:
-        ratios = {"width_ratios": [3.6, 1.6 * columns], "height_ratios": [1.1, 1] * sum(rows)}
-        grid = figure.add_gridspec(2 * sum(rows), 2, **ratios)
-        first = 0
-        for (name, page), count in zip(pages, rows):
-            draw_page(figure.add_subplot(grid[first : first + 2 * count, 0]), name, page)
-            for start in range(0, len(page.digits), PER_ROW):
-                part = page.digits[start : start + PER_ROW]
-                upper, lower = (figure.add_subplot(grid[first + below, 1]) for below in (0, 1))
-                draw_seen(upper, prepare(np.stack([digit.image for digit in part])), columns)
-                draw_probabilities(lower, [digit.probabilities for digit in part], columns)
-                first += 2
+    counts = [len(page.digits) for _, page in pages]
+    columns, rows = min(PER_ROW, max(counts)), [max(1.5, -(-count // PER_ROW)) for count in counts]
+    size = 4.7 + 1.1 * columns, 0.7 + 1.6 * sum(rows)
+    title = "What the network saw, and how sure it is"
+    foot = f"the first {len(pages)} of {total:,} pictures" * (total > len(pages))
+    with style.drawing(path, size, title, foot, (0.1, 0.3, 0.1, 0.8)) as figure:
+        ratios = {"width_ratios": [4.2, 1.1 * columns], "height_ratios": rows, "wspace": 0.05}
+        grid = figure.subplots(len(pages), 2, squeeze=False, gridspec_kw=ratios)
+        for (name, page), (left, right) in zip(pages, grid):
+            draw_page(left, name, page)
+            seen = prepare(np.stack([digit.image for digit in page.digits]))
+            captions = [likely(digit.probabilities) for digit in page.digits]
+            style.draw_tiles(right, seen, columns, captions, cmap="gray_r", vmin=0, vmax=255)
+            right.set_anchor("W")

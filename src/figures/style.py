@@ -3,7 +3,7 @@
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import matplotlib.style
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
+from src.common.errors import one_line
 from src.common.files import replacing
+
+LOOK = Path(__file__).with_name("look.mplstyle")  # our settings, on top of matplotlib's defaults
 
 # Of many sets, one whose closest two colours are far apart for readers with deuteranopia,
 # protanopia and neither; line styles tell the rest apart.
@@ -24,49 +26,31 @@ COLOURS = ["#0072B2", "#D55E00", "#44AA99", "#000000", "#56B4E9", "#882255"]
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 GREY = "#767676"  # as light as text may be on white
 
-Look = dict[str, Any]  # colour and line style, as axes.plot takes them
-Size = tuple[float, float]
-
-
-def our_look() -> AbstractContextManager:
-    """Inside `with`, matplotlib has our settings and no one else's; afterwards the host's again."""
-    look = Path(__file__).with_name("look.mplstyle")
-    return matplotlib.style.context(look, after_reset=True)
-
 
 @contextmanager
 def drawing(
-    path: Path, size: Size, title: str = "", foot: str = "", margins: Sequence[float] = ()
+    path: Path, size: tuple[float, float], title: str, foot: str, margins: Sequence[float]
 ) -> Iterator[Figure]:
     """A figure to draw on, saved as the PNG, SVG or PDF that `path` names.
 
-    Its size and margins (left, below, right, above) are in inches. Without margins, matplotlib
-    measures every label to find its own, which takes far longer.
+    Its size and margins (left, below, right, above) are in inches. Inside `with`, matplotlib has
+    our settings and no one else's; afterwards the host's again.
     """
-    with our_look(), warnings.catch_warnings():
+    with matplotlib.style.context(LOOK, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it
-        figure = Figure(size, layout=None if margins else "constrained")
-        if margins:
-            left, below, right, above = np.divide(margins, size * 2)
-            figure.subplots_adjust(left, below, 1 - right, 1 - above)
+        figure = Figure(size)
+        left, below, right, above = np.divide(margins, size * 2)
+        figure.subplots_adjust(left, below, 1 - right, 1 - above)
         yield figure
-        figure.suptitle(short(title, int(11 * size[0])), size=11.5)
-        print_small = textwrap.wrap(short(foot, int(32 * size[0])), int(16.5 * size[0]))
-        figure.text(0.015, 0.06 / size[1], "\n".join(print_small), size=8)
-        quick: dict = {"pil_kwargs": {"compress_level": 3}} if path.suffix == ".png" else {}
+        figure.suptitle(fit(title, int(11 * size[0])), y=1 - 0.11 / size[1], size=11.5)
+        figure.text(0.015, 0.06 / size[1], fit(foot, int(16.5 * size[0]), 2), size=8)
         with replacing(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], **quick)
+            figure.savefig(temporary)
 
 
-def short(text: object, limit: int) -> str:
-    """A text on one line, with an ellipsis where it is too long for its place."""
-    line = " ".join(str(text).split()).encode("utf-8", "replace").decode("utf-8")
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
-
-
-def wrapped(label: str, width: int = 24) -> str:
-    """A label on as many lines as it needs."""
-    return "\n".join(textwrap.wrap(short(label, 100), width))
+def fit(text: object, width: int, lines: int = 1) -> str:
+    """A text on at most so many lines of so many characters, with an ellipsis where it is cut."""
+    return textwrap.fill(one_line(text), width, max_lines=lines, placeholder="…")
 
 
 def legend(figure: Figure) -> None:
@@ -76,13 +60,13 @@ def legend(figure: Figure) -> None:
     figure.legend(*named, loc="upper left", bbox_to_anchor=place)
 
 
-def looks(labels: Iterable[str], ordered: bool = False) -> dict[str, Look]:
-    """The look of each label, by its place among all: 30 differ. `ordered` values (learning rates,
-    layers) run through viridis, which is even, safe for the colour-blind, and at its end too light.
+def looks(labels: Iterable[str], ordered: bool = False) -> dict[str, dict]:
+    """Colour and line style of each label, by its place among all: 30 differ. `ordered` ones, such
+    as learning rates, run through viridis: even, safe for the colour-blind, too light at its end.
     """
     names = list(labels)
     inks = colormaps["viridis"](np.linspace(0, 0.82, len(names))) if ordered else COLOURS
-    of_each = zip(names, cycle(map(to_hex, inks)), cycle(DASHES))
+    of_each = zip(names, cycle(inks), cycle(DASHES))
     return {name: {"color": ink, "ls": dashes} for name, ink, dashes in of_each}
 
 
@@ -106,8 +90,8 @@ def log_axis(axis: Any, unit: str = "", least: float = 2.0) -> None:
     digits = (1, 1.5, 2, 3, 5, 7) if high < 10 * low else (1, 2, 5) if high < 100 * low else (1,)
     few = MaxNLocator(4, steps=[1, 2, 5, 10])
     axis.set_major_locator(few if high < 3 * low else LogLocator(subs=digits, numticks=8))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}{unit}"))
-    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(f"{{x:,.6g}}{unit}")
+    axis.axes.minorticks_off()
 
 
 def draw_picture(axes: Axes, picture: np.ndarray, title: str = "", **style: Any) -> None:
