@@ -38,8 +38,7 @@ def test_all_figures_of_a_run(digits: Data, tmp_path, figures, hidden, suffix):
     inside.draw_run(tmp_path, run_with_layers(hidden=hidden), digits, suffix)
     assert {path.name for path in tmp_path.glob("[!.]*")} == {f"{n}.{suffix}" for n in NAMES}
     assert figures[0].get_suptitle().endswith("-10 after 1 epoch")
-    count = round(0.1 * len(digits.images))
-    assert f"of {count:,} validation images misread" in all_texts(figures[3])
+    assert "of 60 validation images misread" in all_texts(figures[3])
 
 
 @pytest.mark.parametrize("rate", [3, 1000])  # 3 goes on, 1000 ends in epoch 1
@@ -72,8 +71,8 @@ def test_without_validation_images_others_are_looked_at_by_name(
     images, labels, name = inside.look_at(run, digits)
     rows, _ = split(len(digits.images), 0.0, run.config.split_seed)
     expected = digits.test_images if scored else digits.images[rows[:500]]
-    assert name == kind and len(images) == len(labels)
     np.testing.assert_array_equal(images, expected)
+    assert name == kind and len(images) == len(labels)
     inside.draw_run(tmp_path, run, digits)
     assert "validation" not in "".join(map(all_texts, figures))
 
@@ -87,9 +86,7 @@ def test_only_hidden_relu_units_can_be_silent(tmp_path, figures, activation, pan
     assert (silent in [each.get_title().replace("\n", " ") for each in axes]) == (panels == 3)
     assert [len(each.lines) for each in axes] == [11, 11, 10][:panels]
     assert legend_of(figures[0]) == [*(f"layer {number}" for number in range(1, 11)), "output"]
-    assert axes[-1].lines[0].get_ydata() == pytest.approx(
-        [0.1 if panels == 3 else 0.01] * (epochs + 1)
-    )
+    assert set(axes[-1].lines[0].get_ydata()) == {0.1 if panels == 3 else 0.01}
     assert {line.get_marker() for line in axes[0].lines} == {"None" if epochs else "o"}
 
 
@@ -135,23 +132,20 @@ def test_the_first_layer_shows_at_most_40_units_the_most_important_first(tmp_pat
     assert (list(sheet[0, :2]), list(sheet[0, 31:33])) == ([0, 1], [1, 0])
 
 
-def test_predictions_show_the_page_what_was_seen_and_how_sure_the_network_is(
-    digits, tmp_path, figures
-):
+def test_predictions_show_page_boxes_what_was_seen_and_how_sure(digits, tmp_path, figures):
     sure, doubtful = np.eye(10)[7], np.full(10, 0.04)
     doubtful[[5, 4]] = 0.4, 0.28
-    found = [SimpleNamespace(box=(1, 2, 9, 12), image=digits.images[0], probabilities=sure)]
-    found.append(
-        SimpleNamespace(box=(11, 2, 19, 12), image=digits.images[1], probabilities=doubtful)
-    )
-    page = SimpleNamespace(
-        picture=np.zeros((20, 30, 3), np.uint8), digits=found, marks=[(0, 0, 3, 3)]
-    )
-    plot_predictions(tmp_path / "predictions.png", [("p.png", page)], lambda images: images // 2, 3)
+    found = [
+        SimpleNamespace(box=(10 * n, 2, 10 * n + 9, 12), image=digits.images[n], probabilities=p)
+        for n, p in enumerate([sure, doubtful])
+    ]
+    picture = np.zeros((20, 30, 3), np.uint8)
+    page = SimpleNamespace(picture=picture, digits=found, marks=[(0, 0, 3, 3)])
+    plot_predictions(tmp_path / "p.png", [("name", page)], lambda images: images // 2, total=3)
     left, right = figures[0].axes
     assert [text.get_text() for text in right.texts] == ["7: 100%", "5: 40%, 4: 28%"]
     np.testing.assert_array_equal(right.images[0].get_array()[:28, :28], digits.images[0] // 2)
-    assert (left.get_title(), [text.get_text() for text in left.texts]) == ("p.png", ["7", "5"])
+    assert (left.get_title(), [text.get_text() for text in left.texts]) == ("name", ["7", "5"])
     assert left.lines[1].get_xydata().max(axis=0).tolist() == [19, 12]  # its box
     assert len(left.patches) == 1  # what was left out
     assert "the first 1 of 3 pictures" in all_texts(figures[0])

@@ -60,7 +60,7 @@ def plot_curves(path: Path, title: str, runs: list) -> None:
     A run that did not reach its last epoch ends in a cross.
     """
     histories, metrics = [run.history for run in runs], runs[0].metrics
-    foot = BAND * (len(runs) > 1) + "log scales; 0% is drawn at 0.004%"
+    foot = BAND * (len(runs) > 1) + "Log scales: 0% is drawn at 0.004%"
     with style.drawing(path, (9, 3.4), title, foot, (0.6, 0.65, 2.8, 0.65)) as figure:
         for axes, (quantity, what) in zip(figure.subplots(1, 2), TITLES.items()):
             ends = []

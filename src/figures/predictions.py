@@ -16,16 +16,14 @@ def draw_page(axes: Axes, name: str, page: Any) -> None:
     """The page, a box and the answer at each digit, a grey box at what was left out."""
     style.draw_picture(axes, page.picture, style.fit(name, 40, 2))
     for left, top, right, bottom in page.marks:
-        axes.fill(
-            [left, right, right, left], [top, top, bottom, bottom], color=style.GREY, alpha=0.5
-        )
+        corners = [left, right, right, left], [top, top, bottom, bottom]
+        axes.fill(*corners, color=style.GREY, alpha=0.5)
     ink = style.COLOURS[1]
     label = {"boxstyle": "square,pad=0.15", "color": ink}
     for digit in page.digits:
         left, top, right, bottom = digit.box
-        axes.plot(
-            [left, right, right, left, left], [top, top, bottom, bottom, top], color=ink, lw=1.2
-        )
+        corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
+        axes.plot(*corners, color=ink, lw=1.2)
         answer = str(digit.probabilities.argmax())
         axes.text(left, top, answer, color="white", va="bottom", fontsize=9, bbox=label)
     axes.spines[:].set_visible(True)
@@ -46,7 +44,7 @@ def plot_predictions(
     """
     counts = [len(page.digits) for _, page in pages]
     columns, rows = min(PER_ROW, max(counts)), [max(1.5, -(-count // PER_ROW)) for count in counts]
-    size = 4.7 + 1.1 * columns, 0.7 + 1.6 * sum(rows)
+    size = 4.7 + 1.1 * columns, 1.1 + 1.5 * sum(rows)
     title = "What the network saw, and how sure it is"
     foot = f"the first {len(pages)} of {total:,} pictures" * (total > len(pages))
     with style.drawing(path, size, title, foot, (0.1, 0.3, 0.1, 0.8)) as figure:
@@ -57,4 +55,5 @@ def plot_predictions(
             seen = prepare(np.stack([digit.image for digit in page.digits]))
             captions = [likely(digit.probabilities) for digit in page.digits]
             style.draw_tiles(right, seen, columns, captions, cmap="gray_r", vmin=0, vmax=255)
-            right.set_anchor("W")
+            left.set_anchor("N")
+            right.set_anchor("NW")
