@@ -31,6 +31,10 @@ def test_thirty_labels_have_a_look_each_and_a_label_keeps_it():
     assert style.looks(names[:5]) == {name: looks[name] for name in names[:5]}
 
 
+def test_a_text_that_does_not_fit_is_cut_and_says_so():
+    assert style.fit("one two\nthree four five", 9, lines=2) == "one two\nthree…"
+
+
 def test_colours_stay_apart_with_deuteranopia():
     """By the matrix of Machado, Oliveira and Fernandes (2009), in CIELAB."""
     deuteranope = np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413]])
