@@ -23,7 +23,7 @@ def draw_experiment(results: Any, suffix: str = "png", all_figures: bool = False
     `all_figures`. The answer waits for two configurations, and is a heat map if they are a grid.
     """
     folder, labels, runs = results.folder, list(results.configs), results.runs
-    behind = results.verdict.behind if results.verdict else {}
+    behind = results.verdict.behind
     best_first = sorted(labels, key=lambda label: behind.get(label, 1.0))
     named = best_first if all_figures else best_first[:MOST]
     files = {n: re.sub(r"[^\w.-]", "_", f"curves_{n}.{suffix}") for n in named if runs[n]}
@@ -53,8 +53,7 @@ def plot_ranking(path: Path, results: Any, shown: list[str]) -> None:
     What was tried "with" the last row above and not kept is hollow.
     """
     wrong, failed, verdict = wrong_answers(results), results.reasons(), results.verdict
-    noise = pd.Series(verdict.noise, dtype=float)  # unknown for the best and the unsteady ones
-    noise = 100 * noise.fillna(noise.mean()).fillna(0)
+    noise = 100 * verdict.noise.fillna(verdict.noise.mean()).fillna(0)  # unknown for the best
     others = [values.mean() for label, values in wrong.items() if label not in shown]
     names = [style.fit(label, 24, 3) for label in shown]
     names += [f"{len(others):,} more, their means"] * bool(others)
