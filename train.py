@@ -28,6 +28,7 @@ VALUES = {
 
 import argparse
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from threadpoolctl import threadpool_limits
 
 from src.common.errors import InputError
 from src.common.script import ArgumentParser, run_script, whole_number
-from src.digits.augmentation import distortion
+from src.digits.augmentation import augment
 from src.digits.data import ROOT, Data, load_data, row_hashes
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
@@ -66,9 +67,12 @@ def train(
         np.random.default_rng([config.seed, stream]) for stream in (1, 2, 3)
     )
     order = ink_order(images)  # blank pixels come first: they need no arithmetic
-    distort = distortion(config, augment_rng, order)  # of each epoch's images; None for none
-    if not distort:
+    distort = None
+    if config.augmentation == "none":
         sort_pixels(images, order)
+    else:  # new variants of the images in every epoch
+        name, strength = config.augmentation, config.augmentation_strength
+        distort = partial(augment, name=name, strength=strength, rng=augment_rng, order=order)
     rates = learning_rates(config, math.ceil(len(images) / config.batch_size))
 
     record.measure(network)

@@ -6,22 +6,23 @@ Faulty tables are in test_bad_csv.py.
 import io
 import json
 import math
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import train
 from src.common.errors import InputError
 from src.common.files import read_npz
+from src.common.script import run_script
 from src.digits.data import Data, load_data
 from src.model import NeuralNetwork
 from src.reading.saved import load_network, save_network
 from src.runs.config import Config
-from tests.conftest import ROOT
 from tests.sample_csv import assert_refused, csv_text, digit_table
 
 Arrays = dict[str, np.ndarray]
@@ -80,8 +81,14 @@ NPZ_FAULTS: dict[str, tuple[Change, str]] = {
     "more labels than images": (arrays_with(y_train=lambda y: [*y, 1]), "y_train is int64 (9,)"),
     "one-hot labels": (arrays_with(y_train=lambda y: np.eye(10)[y]), "y_train is float64 (8, 10)"),
     "labels as bool": (arrays_with(y_train=lambda y: y > 3), "y_train is bool"),
-    "label 10": (arrays_with(y_train=lambda y: [*y[:3], 10, *y[4:]]), "y_train[3] is 10, not 0-9"),
-    "label -1": (arrays_with(y_test=lambda y: [*y[:2], -1, *y[3:]]), "y_test[2] is -1, not 0-9"),
+    "label 10": (
+        arrays_with(y_train=lambda y: [*y[:3], 10, *y[4:]]),
+        "row 4 (train) has the label 10",
+    ),
+    "label -1": (
+        arrays_with(y_test=lambda y: [*y[:2], -1, *y[3:]]),
+        "row 3 (test) has the label -1",
+    ),
     "one class": (arrays_with(y_train=lambda y: y * 0), "every label is 0"),
 }
 
@@ -191,8 +198,8 @@ COMMANDS = {  # arguments of train.py: words of the error
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)
-def test_a_script_ends_in_one_line_and_status_2(
-    arguments: str, digits: Data, tmp_path: Path
+def test_a_wrong_command_ends_in_one_line_and_status_2(
+    arguments: str, digits: Data, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
     table = digit_table(digits, 40)
     (tmp_path / "good.csv").write_text(csv_text(table))
@@ -200,11 +207,13 @@ def test_a_script_ends_in_one_line_and_status_2(
     table[3][100] = "300"
     (tmp_path / "fault.csv").write_text(csv_text(table))
     before = sorted(tmp_path.rglob("*"))
-    command = [sys.executable, ROOT / "train.py", "--recipe", "plain", "--results", "results"]
-    command += arguments.split()
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 2
-    *notes, error = ended.stderr.splitlines()
+    monkeypatch.chdir(tmp_path)
+    command = ["train.py", "--recipe", "plain", "--results", "results", *arguments.split()]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        run_script(train.main)
+    assert ended.value.code == 2
+    *notes, error = capsys.readouterr().err.splitlines()
     assert all(line.startswith("note: ") for line in notes)  # of what was read before
     assert error.startswith("error: ")
     for piece in COMMANDS[arguments].split(" | "):

@@ -127,7 +127,6 @@ def parsed_naively(path: Path) -> np.ndarray:
     names = [f"pixel{number}" for number in range(784 - len(rows[0]), 784)]  # label: pixel-1
     if "pixel7" in rows[0]:
         names = rows.pop(0)
-    rows = [",".join(row).split(",") for row in rows]  # in rows a comma always separates
     assert all(len(row) == len(names) for row in rows)
     numbers = [int(re.sub("[^0-9-]", "", name) or -1) for name in names]
     order = np.argsort(numbers)[-785:]  # without an index

@@ -9,7 +9,7 @@ import pytest
 
 from src.common import code
 from src.digits.data import Data
-from src.runs import pool, sweep
+from src.runs import pool, storage, sweep
 from src.runs.config import Config
 from src.runs.history import Run
 from src.runs.sweep import Wanted, work
@@ -43,8 +43,8 @@ def test_a_second_sweep_trains_nothing_and_finds_the_same(
 ) -> None:
     """For 3 runs that two experiments want, the digits are hashed once."""
     hashed = []
-    original = Data.fingerprint
-    monkeypatch.setattr(Data, "fingerprint", lambda data: hashed.append(1) or original(data))
+    original = storage.fingerprint
+    monkeypatch.setattr(storage, "fingerprint", lambda *data: hashed.append(1) or original(*data))
     before = times(copy)
     twice = WANTED + [dataclasses.replace(each, experiment="again") for each in WANTED]
     found = list(sweep.sweep(twice, digits, copy, 2))

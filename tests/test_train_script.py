@@ -15,7 +15,7 @@ from filelock import FileLock
 
 import train as script
 from src.common.errors import InputError
-from src.digits.data import load_data, split
+from src.digits.data import fingerprint, load_data, split
 from src.reading.saved import load_network
 from src.runs.config import Config
 from src.runs.storage import read_run
@@ -83,7 +83,7 @@ def test_it_writes_these_files(two_runs, small_npz):
     assert {path.name for path in folder.glob("[!.]*")} == files
     assert Config(**check_whole(folder)) == Config(hidden=(12, 8), epochs=3, seed=4)
     described = json.loads((folder / "run.json").read_text())
-    assert described["training_digits"] == data.fingerprint()
+    assert described["training_digits"] == fingerprint(data.images, data.labels)
     assert described["test_digits"] is None
     rows, layers = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "layers.csv")
     names = "epoch train_loss train_accuracy validation_loss validation_accuracy"

@@ -7,7 +7,6 @@ rows and columns (28, 28), in pixels. `warp` looks there, for a whole group of i
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -113,13 +112,3 @@ def augment(
         rows, columns = AUGMENTATIONS[name](rng, strength)
         x[group::groups] = warp(x[group::groups], rows.ravel()[order], columns.ravel()[order])
     return x
-
-
-def distortion(
-    config: Any, rng: np.random.Generator, order: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray] | None:
-    """What `config` has each epoch do to x (N, 784), as augment does; None for nothing."""
-    name, strength = config.augmentation, config.augmentation_strength
-    if name == "none":
-        return None
-    return partial(augment, name=name, strength=strength, rng=rng, order=order)

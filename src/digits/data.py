@@ -5,14 +5,15 @@ integer labels (N,) 0-9. A fault in a file raises InputError with the file, the 
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from src.common.errors import InputError
 from src.digits.checks import EMBEDDED, note
-from src.digits.formats import read_parts
+from src.digits.formats import check_part, read_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 KAGGLE = ["train.csv", "train.csv.gz", "train.csv.zip", "digit-recognizer.zip"]
@@ -28,16 +29,6 @@ class Data:
     test_images: np.ndarray  # (M, 28, 28) uint8; M = 0 if there is no test set
     test_labels: np.ndarray  # (M,)
 
-    def fingerprint(self) -> str:
-        """A short name for exactly these training digits, the same wherever they came from."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
-        digest.update(self.labels.astype(np.uint8).tobytes())
-        return digest.hexdigest()[:16]
-
-    def test_fingerprint(self) -> str:
-        """The same for the test set."""
-        return replace(self, images=self.test_images, labels=self.test_labels).fingerprint()
-
 
 def load_data(path: str | Path | None = None) -> Data:
     """Read `path`, else Kaggle's file in the project root if it is there, else the embedded MNIST.
@@ -48,8 +39,8 @@ def load_data(path: str | Path | None = None) -> Data:
     if path is None:
         path = next((there[name] for name in KAGGLE if name in there), EMBEDDED)
     path = Path(path)
-    parts = read_parts(path, "train")
-    images, labels = parts["train"]
+    arrays = read_arrays(path, "train")
+    images, labels = check_part(path, arrays, "train")
     if labels is None:
         advice = "Is it Kaggle's test.csv? Training needs train.csv"
         raise InputError(f"{path}: has no labels, so it cannot be trained on. {advice}")
@@ -58,11 +49,11 @@ def load_data(path: str | Path | None = None) -> Data:
         raise InputError(f"{path}: every label is {digits[0]}; give at least two digits")
     if len(digits) < 10:
         note(path, f"labels: only {', '.join(map(str, digits))}; the network will know no others")
-    test_images, test_labels = parts.get("test", (images, None))
-    if test_labels is None:
-        test_images, test_labels = images[:0], labels[:0]
+    test: Any = images[:0], labels[:0]
+    if "x_test" in arrays and "y_test" in arrays:
+        test = check_part(path, arrays, "test")
     name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return Data(name.as_posix(), images, labels, test_images, test_labels)
+    return Data(name.as_posix(), images, labels, *test)
 
 
 SPLIT_STREAM = 4  # weights are drawn from default_rng(seed), batches and more from streams 1 to 3
@@ -83,20 +74,19 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
     return rows[validation:], rows[:validation]
 
 
+def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
+    """A short name for exactly these digits, the same wherever they came from."""
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest.update(labels.astype(np.uint8).tobytes())
+    return digest.hexdigest()[:16]
+
+
 def row_hashes(images: np.ndarray) -> np.ndarray:
     """A number (N,) uint64 for each image (N, 28, 28), to know it by if it comes again.
 
-    Saved with a network for its training images: 8 bytes an image, 432 kB for 54,000. Two
-    different images share a number once in 10^19 pairs.
+    Saved with a network for its training images: 8 bytes an image. Two different images share a
+    number once in 10^19 pairs. Kaggle's digits are MNIST's: a network that was trained on MNIST has
+    seen the answers to most of Kaggle's test.csv.
     """
     digests = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images)
     return np.frombuffer(b"".join(digests), "<u8")
-
-
-def seen_rows(images: np.ndarray, trained_on: np.ndarray) -> int:
-    """How many of the images (N, 28, 28) a network saw in training: row_hashes in `trained_on`.
-
-    Kaggle's 42,000 + 28,000 digits are MNIST's 70,000: a network that was trained on MNIST has seen
-    the answers to most of its test.csv.
-    """
-    return int(np.isin(row_hashes(images), trained_on).sum())

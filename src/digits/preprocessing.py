@@ -5,6 +5,7 @@ the preprocessing is saved with the network. It is done once; distortions come a
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -86,21 +87,13 @@ def interpolate(values: np.ndarray, places: np.ndarray, starts: np.ndarray) -> n
     return low
 
 
-def deskew(images: np.ndarray) -> np.ndarray:
-    """Centred and upright, (N, 28, 28) uint8 to the same."""
-    return straighten(images, resize=False)
-
-
-def normalise(images: np.ndarray) -> np.ndarray:
-    """Centred, upright and of a standard size, (N, 28, 28) uint8 to the same."""
-    return straighten(images, resize=True)
-
-
 def raw(images: np.ndarray) -> np.ndarray:
     """For comparison only: 255 times as bright, so that the network sees 0-255, not 0-1."""
     return images * np.float32(255)
 
 
+deskew = partial(straighten, resize=False)
+normalise = partial(straighten, resize=True)
 PREPROCESSING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda images: images,
     "deskew": deskew,

@@ -18,56 +18,42 @@ HEAD_BYTES = 2**16  # more than a first line has; a header has about 7,000
 CHUNK = 5000  # rows that are read at once; all at once need 1.3 times as long, and 400 MB
 LABEL = ("label", "labels", "class", "target", "digit")
 INDEX = ("", "unnamed: 0", "index", "id", "imageid")  # a first column that counts the rows
-NUMBER = re.compile(r' *("?)\+?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\1 *')
 
 
 def read_csv(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images (N, 28, 28) uint8 and labels (N,) integers 0-9, or None, from the text of a CSV.
+    """Images (N, 28, 28) uint8 and labels (N,) uint8, or None, from the text of a CSV.
 
-    Raises InputError with line and column of the first fault.
+    Raises InputError with line and column of the first fault. Labels may still exceed 9.
     """
+    names, delimiter, skip = read_header(content)
+    columns = order_columns(names)
+    if len(columns) < len(names):
+        note(path, "column 1 only counts the rows; left out")
     try:
-        names, content, start = split_header(content)
-        columns = order_columns(names)
-        if len(columns) < len(names):
-            note(path, "column 1 only counts the rows; left out")
-        try:
-            cells = parse(content, start, len(names), columns)
-        except Exception as error:  # pandas says what, in many types; we say where
-            fault = first_fault(content, start, names, columns)
-            raise InputError(fault or " ".join(str(error).split())) from error
-        if len(columns) > PIXELS and names[columns[0]] not in LABEL:
-            check_position(cells[:, 0], cells[:, -1])
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        cells = parse(content, delimiter, skip, len(names), columns)
+    except Exception as error:  # pandas says what, in many types; we say where
+        fault = first_fault(content, delimiter, skip, names, columns)
+        raise InputError(fault or f"has no rows that can be read ({error})") from error
     images = np.ascontiguousarray(cells[:, -PIXELS:]).reshape(-1, 28, 28)
-    return images, cells[:, 0].astype(int) if len(columns) > PIXELS else None
+    labels = cells[:, 0] if len(columns) > PIXELS else None
+    if labels is not None and names[columns[0]] not in LABEL:
+        check_position(labels, images[:, -1, -1])
+    return images, labels
 
 
-def split_header(content: bytes) -> tuple[list[str], bytes, int]:
-    """The names of the columns, the text with commas and plain newlines, and where its rows begin.
+def read_header(content: bytes) -> tuple[list[str], str, int]:
+    """The names of the columns, the delimiter, and how many lines come before the rows.
 
     Without a header the columns are called 1, 2, 3, ...
     """
-    if b"\r" in content:
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    start = len(content) - len(content.lstrip(b"\n "))
-    if content[start : start + 4].lower() == b"sep=":  # Excel's way to name the delimiter
-        start = content.find(b"\n", start) + 1
-    head = content[start : start + HEAD_BYTES].partition(b"\n")[0]
-    first = head.decode(errors="replace").strip()
-    delimiter = max(",;\t", key=first.count)
-    delimiter = delimiter if delimiter in first else " "  # np.savetxt separates by spaces
+    lines = content[:HEAD_BYTES].splitlines() or [b""]
+    skip = next((number for number, line in enumerate(lines) if line.strip()), 0)  # blank lines
+    first = lines[skip].decode(errors="replace").strip(" ")
+    delimiter = next((mark for mark in ";\t," if mark in first), " ")
     names = [name.strip(' "').lower() for name in first.split(delimiter)]
     if len(set(names)) > len(names) / 2:  # in a row of pixels the same numbers come again
-        start += len(head) + 1
-    else:
-        names = [str(number) for number in range(1, len(names) + 1)]
-    if not content[start : start + HEAD_BYTES].strip():
-        raise InputError("has no rows, or nothing but a header; a CSV of digits is expected")
-    if delimiter != ",":
-        content = content.replace(delimiter.encode(), b",")
-    return names, content, start
+        return names, delimiter, skip + 1
+    return [str(number) for number in range(1, len(names) + 1)], delimiter, skip
 
 
 def order_columns(names: list[str]) -> list[int]:
@@ -76,27 +62,22 @@ def order_columns(names: list[str]) -> list[int]:
     pixel5 and 5 have the number 5, 2x5 has 28 * 2 + 5. If no name means the label and there is one
     number too many, the first is the label. A first column that counts the rows is left out.
     """
-    places: dict[int, int] = {}
+    expected = "expected label,pixel0,...,pixel783, or numbers alone"
+    numbers: dict[int, int] = {}  # place of a column -> number of its pixel, or -2 for the label
     for place, name in enumerate(names):
-        if place == 0 and name in INDEX:
-            continue
-        numbers = [int(digits) for digits in re.findall("[0-9]{1,9}", name)]
-        number = -1 if name in LABEL else 28 * sum(numbers[:-1]) + sum(numbers[-1:])
-        if number in places or not (numbers or name in LABEL):
-            expected = "expected label,pixel0,...,pixel783, or numbers alone"
-            raise InputError(
-                f"column {place + 1}, {name[:20]!r}, is unknown or a double; {expected}"
-            )
-        places[number] = place
-    pixels = [number for number in sorted(places) if number >= 0]
-    fits = PIXELS <= len(pixels) <= len(places) <= PIXELS + 1
-    if not fits or pixels[-1] - pixels[0] >= len(pixels):
-        expected = f"expected {PIXELS} pixels without a gap, and the label"
-        raise InputError(f"has {len(pixels)} numbered columns; {expected}")
-    return [places[number] for number in sorted(places)]
+        found = [int(digits) for digits in re.findall("[0-9]{1,9}", name)]
+        if found or name in LABEL:
+            numbers[place] = -2 if name in LABEL else 28 * sum(found[:-1]) + found[-1]
+        elif place > 0 or name not in INDEX:
+            raise InputError(f"column {place + 1}, {name[:20]!r}, is unknown; {expected}")
+    columns = sorted(numbers, key=numbers.__getitem__)
+    pixels = [numbers[place] for place in columns[-PIXELS:]]
+    if len(columns) - PIXELS not in (0, 1) or (np.diff(pixels) != 1).any():
+        raise InputError(f"has {len(columns)} columns, not {PIXELS} pixels and a label; {expected}")
+    return columns
 
 
-def parse(content: bytes, start: int, width: int, columns: list[int]) -> np.ndarray:
+def parse(content: bytes, delimiter: str, skip: int, width: int, columns: list[int]) -> np.ndarray:
     """The cells (N, len(columns)) uint8 of these columns. Raises ValueError, or what pandas does.
 
     Every number is seen as it stands in the file before it becomes a uint8: asked for uint8, pandas
@@ -105,16 +86,16 @@ def parse(content: bytes, start: int, width: int, columns: list[int]) -> np.ndar
     import pandas as pd  # here, because importing it takes longer than loading the embedded data
 
     if b"\0" in content:  # for pandas 2 a cell ends there
-        raise ValueError("holds more than text")
-    rows, parts, in_order = io.BytesIO(content), [], columns == list(range(width))
-    rows.seek(start)
-    for frame in pd.read_csv(rows, header=None, low_memory=False, chunksize=CHUNK):
-        numbers = (frame if in_order else frame[columns]).to_numpy()
+        raise ValueError("a NUL")
+    rows, parts = io.BytesIO(content), []
+    for _ in range(skip):  # the option skiprows slows pandas down
+        rows.readline()
+    for frame in pd.read_csv(rows, sep=delimiter, header=None, low_memory=False, chunksize=CHUNK):
+        numbers = (frame if columns == list(frame) else frame[columns]).to_numpy()
         with np.errstate(invalid="ignore"):
             cells = numbers.astype(np.uint8)
-        whole = numbers.dtype.kind in "iuf" and (cells == numbers).all()
-        if frame.shape[1] != width or not whole or cells[:, :-PIXELS].max(initial=0) > 9:
-            raise ValueError("holds more than labels, 0-9, and pixels, 0-255")
+        if frame.shape[1] != width or numbers.dtype.kind not in "iuf" or (cells != numbers).any():
+            raise ValueError("more than whole numbers 0-255")
         parts.append(np.ascontiguousarray(cells))
     return np.concatenate(parts)
 
@@ -124,33 +105,31 @@ def check_position(labels: np.ndarray, last: np.ndarray) -> None:
 
     The first and the last pixel of a digit are blank.
     """
-    what = ""
-    if len(labels) > 2 and (np.diff(labels) == 1).all():
-        what = f"the first column counts {', '.join(map(str, labels[:3]))}, ..."
-    if last.max() < 10 and np.count_nonzero(last) > np.count_nonzero(labels):
-        what = "the last column looks like the label"
-    if what:
-        raise InputError(f"{what}; without a header the label has to come first: move it there")
+    is_index = len(labels) > 2 and (np.diff(labels) == 1).all()
+    is_last = last.max() < 10 and np.count_nonzero(last) > np.count_nonzero(labels)
+    if is_index or is_last:
+        what = "last column looks like the label" if is_last else "first column counts the rows"
+        raise InputError(f"the {what}; without a header the label has to come first: move it there")
 
 
-def first_fault(content: bytes, start: int, names: list[str], columns: list[int]) -> str:
+def first_fault(
+    content: bytes, delimiter: str, skip: int, names: list[str], columns: list[int]
+) -> str:
     """Say where the first cell is that does not belong in the file; nothing if all seem to."""
-    limits = dict.fromkeys(columns, 9) | dict.fromkeys(columns[-PIXELS:], 255)
-    rows = content[start:].decode(errors="replace").split("\n")
-    for line, row in enumerate(rows, content.count(b"\n", 0, start) + 1):
-        cells = row.split(",")
-        if row.strip() and len(cells) != len(names):
+    for number, line in enumerate(content.splitlines()[skip:], skip + 1):
+        cells = line.decode(errors="replace").split(delimiter)
+        if line.strip() and len(cells) != len(names):
             what = f"{len(cells)} columns, not {len(names)}; was the file cut off or edited?"
-            return f"line {line} has {what}"
-        for column, limit in limits.items() if row.strip() else ():
-            if not is_whole(cells[column], limit):
-                kind = "a pixel" if limit > 9 else "the label"
-                what = f"found {cells[column][:20]!r}; {kind} is expected, a whole number 0-{limit}"
-                return f"line {line}, column {names[column]}: {what}"
+            return f"line {number} has {what}"
+        for column in columns if line.strip() else ():
+            if not is_whole(cells[column]):
+                found = f"found {cells[column][:20]!r}; labels are whole numbers 0-9, pixels 0-255"
+                return f"line {number}, column {names[column]}: {found}"
     return ""
 
 
 @functools.lru_cache(4096)
-def is_whole(cell: str, highest: int) -> bool:
-    """Whether a cell says a whole number from 0 to `highest`, be it written 7, 007 or 7.0."""
-    return bool(NUMBER.fullmatch(cell)) and float(cell.strip(' "')) in range(highest + 1)
+def is_whole(cell: str) -> bool:
+    """Whether a cell says a whole number from 0 to 255, be it written 7, 007 or 7.0."""
+    number = re.fullmatch(r' *("?)\+?([0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?)\1 *', cell)
+    return number is not None and float(number[2]) in range(256)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.digits.data import Data, seen_rows
+from src.digits.data import Data, row_hashes
 from src.model import count_parameters
 from src.runs.config import Config
 from src.runs.history import Run
@@ -69,7 +69,7 @@ def print_end(run: Run, data: Data, trained_on: np.ndarray, folder: Path) -> Non
     if "test_accuracy" in metrics:
         print(f"the test accuracy is {metrics['test_accuracy']:.2%}")
         print("that was the one look at the test set; choose by the validation accuracy")
-        if seen := seen_rows(data.test_images, trained_on):
+        if seen := np.isin(row_hashes(data.test_images), trained_on).sum():
             what = f"{seen:,} of the test images are among those that it was trained on"
             print(f"note: {what}: they say nothing about new digits", file=sys.stderr)
     print(

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 
 from src.common.errors import InputError
 from src.common.files import make_writable, replacing
-from src.digits.data import Data
+from src.digits.data import Data, fingerprint
 from src.reading.saved import load_network, save_network
 from src.runs.config import Config
 from src.runs.history import Run
@@ -27,8 +27,8 @@ def identity_of(config: Config, data: Data, code: str, score_test: bool) -> dict
     """
     blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
     return as_json(config) | {
-        "training_digits": data.fingerprint(),
-        "test_digits": data.test_fingerprint() if score_test else None,
+        "training_digits": fingerprint(data.images, data.labels),
+        "test_digits": fingerprint(data.test_images, data.test_labels) if score_test else None,
         "code": code,
         "numpy": np.__version__,
         "threads": max(blas, default=1),
