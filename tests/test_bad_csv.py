@@ -66,7 +66,7 @@ def encrypted() -> bytes:
 CELL = "; labels are whole numbers 0-9, pixels 0-255"
 FAULTS: dict[str, tuple[str | bytes, str]] = {
     # what is no table, or has no rows
-    "empty": ("", "has 0 columns, not 784 pixels and a label"),
+    "empty": ("", "has 0 columns, not 784 pixels without a gap, and the label"),
     "only a header": (LINES[0], "has no rows that can be read"),
     "one row": (LINES[0] + LINES[1], "every label is 7"),
     "web page": ("\n<!DOCTYPE html>\n<html></html>", "column 1, '<!doctype' | expected label,"),
@@ -79,11 +79,14 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     "Excel's name of the delimiter": ("sep=;\n" + GOOD.replace(",", ";"), "'sep=', is unknown"),
     # columns
     "no label": (columns(lambda row: row[1:]), "no labels | test.csv"),
-    "only an index": ("id\n1\n2\n", "has 0 columns, not 784 pixels and a label"),
-    "783 pixels": (columns(lambda row: row[:-1]), "has 784 columns, not 784 pixels and a label"),
+    "only an index": ("id\n1\n2\n", "has 0 columns, not 784 pixels without a gap, and the label"),
+    "783 pixels": (
+        columns(lambda row: row[:-1]),
+        "has 784 columns, not 784 pixels without a gap, and the label",
+    ),
     "783 pixels, no header": (columns(lambda row: row[1:-1], TABLE[1:]), "has 783 columns"),
     "785 pixels, no header": (columns(lambda row: [*row, "0"], TABLE[1:]), "has 786 columns"),
-    "a gap": (cell(1, 10, "pixel784"), "expected label,pixel0,...,pixel783"),
+    "a gap": (cell(1, 10, "pixel784"), "784 pixels without a gap, and the label"),
     "column doubled": (columns(lambda row: row[:5] + row[4:]), "has 786 columns"),
     "another name doubled": (cell(1, 10, "pixel3"), "expected label,pixel0,...,pixel783"),
     "label doubled": (cell(1, 10, "Class"), "expected label,pixel0,...,pixel783"),

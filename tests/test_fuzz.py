@@ -6,7 +6,6 @@ bytes are changed, cut and doubled. Every damage follows from its seed, which a 
 
 import codecs
 import csv
-import gzip
 import io
 import re
 import warnings
@@ -20,7 +19,7 @@ import pytest
 from src.common.errors import InputError
 from src.digits.data import Data, load_data
 from src.digits.formats import read_table
-from tests.sample_csv import csv_text, digit_table
+from tests.sample_csv import PIXEL_NAMES, csv_text, digit_table
 
 ODD_CELLS = """-1 255 256 300 65536 4294967296 18446744073709551616 3.0 3.5 -0 1e2 1e400 1e-400 nan
 inf NA true 0x1 007 +7 1_0 "7" " '7' 7;7 7,7 \0 7\0 ٣ pixel0 label é 254.99999999999999999
@@ -32,14 +31,6 @@ ODD_TYPES = "u1 i1 i8 >i4 u8 f4 >f4 f8 f2 c8 ? S3 U2 m8[s]".split()  # noqa: SIM
 
 def pick(rng: np.random.Generator, choices: Any) -> Any:
     return list(choices)[int(rng.integers(len(choices)))]
-
-
-def zipped(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 # ------------------------------------------------------------------------------- damages
@@ -79,10 +70,9 @@ def damaged_csv(digits: Data, rng: np.random.Generator) -> bytes:
     table = digit_table(digits, 6)[int(rng.integers(2)) :]
     for _ in range(rng.integers(3)):
         table = damage_table(table, rng)
-    text = csv_text(table, pick(rng, ",,,;\t"), pick(rng, ["\n", "\r\n", "\r"]))
+    text = csv_text(table, pick(rng, ",,,;\t"), pick(rng, ["\n", "\r\n"]))
     plain = text.encode()
-    forms = [codecs.BOM_UTF8 + plain, text.encode("utf-16"), gzip.compress(plain)]
-    content = pick(rng, [*forms, zipped({"train.csv": plain}), *[plain] * 6])
+    content = pick(rng, [codecs.BOM_UTF8 + plain, text.encode("utf-16"), *[plain] * 6])
     return damage_bytes(content, rng) if rng.random() < 0.6 else content
 
 
@@ -90,23 +80,24 @@ def damaged_npz(digits: Data, rng: np.random.Generator) -> bytes:
     """An .npz with an array, a member or the whole file damaged."""
     arrays = {"x_train": digits.images[:6], "y_train": digits.labels[:6].astype(np.uint8)}
     arrays |= {"x_test": digits.test_images[:6], "y_test": digits.test_labels[:6]}
-    name, kind, members = pick(rng, arrays), int(rng.integers(3)), {}
+    name, kind = pick(rng, arrays), int(rng.integers(3))
     if kind == 0:
         array = arrays[name]
         changed = [array[None], array.T, array.ravel()[:1], np.tile(array, 2), array.ravel()[:0]]
         changed += [np.where(rng.random(array.shape) < 0.01, 77, array).astype(array.dtype)]
         changed += [array.astype(pick(rng, ODD_TYPES)), arrays[pick(rng, arrays)]]
         arrays = {**arrays, name: pick(rng, changed)}
-    for key, array in arrays.items():
-        buffer = io.BytesIO()
-        np.save(buffer, array)
-        members[f"{key}.npy"] = buffer.getvalue()
-    if kind == 1:
-        content = members[f"{name}.npy"]
-        header = damage_bytes(content[:128], rng) if rng.random() < 0.7 else content[:128]
-        members[f"{name}.npy"] = header + damage_bytes(content[128:], rng)
-    content = zipped(members)
-    return damage_bytes(content, rng) if kind == 2 else content
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for key, array in arrays.items():
+            member = io.BytesIO()
+            np.save(member, array)
+            content = member.getvalue()
+            if kind == 1 and key == name:
+                header = damage_bytes(content[:128], rng) if rng.random() < 0.7 else content[:128]
+                content = header + damage_bytes(content[128:], rng)
+            archive.writestr(f"{key}.npy", content)
+    return damage_bytes(file.getvalue(), rng) if kind == 2 else file.getvalue()
 
 
 # -------------------------------------------------------------------- what has to hold then
@@ -115,20 +106,15 @@ def damaged_npz(digits: Data, rng: np.random.Generator) -> bytes:
 def parsed_naively(path: Path) -> np.ndarray:
     """Label, if there is one, and pixels (N, 785 or 784), by Python's own csv and no pandas."""
     content = path.read_bytes()
-    if content.startswith(b"PK"):
-        with zipfile.ZipFile(path) as archive:
-            content = archive.read("train.csv")
-    elif content.startswith(b"\x1f\x8b"):
-        content = gzip.decompress(content)
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    text = content.decode("utf-16" if utf16 else "utf-8-sig", "replace")
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.count))
     rows = [[cell.strip() for cell in row] for row in lines if len(row) > 1]
-    names = [f"pixel{number}" for number in range(784 - len(rows[0]), 784)]  # label: pixel-1
+    names = ["label", *PIXEL_NAMES][785 - len(rows[0]) :]
     if "pixel7" in rows[0]:
         names = rows.pop(0)
     assert all(len(row) == len(names) for row in rows)
-    numbers = [int(re.sub("[^0-9-]", "", name) or -1) for name in names]
+    numbers = [int(re.sub("[^0-9]", "", name) or -1) for name in names]
     order = np.argsort(numbers)[-785:]  # without an index
     # Rounded, because pandas 2 reads decimals up to the 17th only, and takes 1e-20 for 0.
     return np.array([[round(float(row[place]), 12) for place in order] for row in rows])
@@ -157,7 +143,7 @@ def check_npz(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [("csv", 150), ("npz", 150), pytest.param("csv", 1200, marks=pytest.mark.slow)],
+    [("csv", 150), ("npz", 100), pytest.param("csv", 1200, marks=pytest.mark.slow)],
 )
 def test_damaged_files_are_refused_or_read_rightly(
     kind: str, count: int, digits: Data, tmp_path: Path

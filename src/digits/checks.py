@@ -51,7 +51,7 @@ def checked(path: Path, images: np.ndarray) -> np.ndarray:
         images = np.where(bright[:, None, None], 255 - images, images)
         what = "dark ink on a bright ground, in MNIST ink is 255 and the ground 0; inverted them"
         note(path, f"{bright.sum():,} of {count:,} images are {what}")
-    orientation = orientation_of(images)
+    orientation = orientation_of(images) if count >= ENOUGH else "as in MNIST"
     if orientation != "as in MNIST":
         note(path, f"the digits are {orientation}; turned them as they are in MNIST")
         images = np.ascontiguousarray(ORIENTATIONS[orientation](images))
@@ -70,7 +70,7 @@ def orientation_of(images: np.ndarray) -> str:
     }
     nearest = min(distance, key=distance.__getitem__)
     certain = distance[nearest] < min(LIKE_MNIST, CLEARLY_NEARER * distance["as in MNIST"])
-    return nearest if certain and len(images) >= ENOUGH else "as in MNIST"
+    return nearest if certain else "as in MNIST"
 
 
 def directions(images: np.ndarray) -> np.ndarray:

@@ -85,8 +85,7 @@ def row_hashes(images: np.ndarray) -> np.ndarray:
     """A number (N,) uint64 for each image (N, 28, 28), to know it by if it comes again.
 
     Saved with a network for its training images: 8 bytes an image. Two different images share a
-    number once in 10^19 pairs. Kaggle's digits are MNIST's: a network that was trained on MNIST has
-    seen the answers to most of Kaggle's test.csv.
+    number once in 10^19 pairs.
     """
     digests = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images)
     return np.frombuffer(b"".join(digests), "<u8")

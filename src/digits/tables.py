@@ -73,7 +73,8 @@ def order_columns(names: list[str]) -> list[int]:
     columns = sorted(numbers, key=numbers.__getitem__)
     pixels = [numbers[place] for place in columns[-PIXELS:]]
     if len(columns) - PIXELS not in (0, 1) or (np.diff(pixels) != 1).any():
-        raise InputError(f"has {len(columns)} columns, not {PIXELS} pixels and a label; {expected}")
+        what = f"{len(columns)} columns, not {PIXELS} pixels without a gap, and the label"
+        raise InputError(f"has {what}; {expected}")
     return columns
 
 
