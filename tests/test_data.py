@@ -65,7 +65,7 @@ def test_every_way_to_write_a_table(
     way: str, kaggle: bytes, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "CHUNK", 7)  # rows that are read at once
-    path = tmp_path / "digits.csv"
+    path = tmp_path / "made.of.mat.csv"  # the last suffix counts
     path.write_bytes(WAYS[way](kaggle))
     read = load_data(path)
     assert read.images.dtype == np.uint8 and read.images.flags.c_contiguous

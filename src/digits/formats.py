@@ -75,10 +75,10 @@ def unpack(path: Path, wanted: str) -> dict[str, Any]:
     if not path.is_file():
         what = "there is no such file, or it is a folder, a pipe or a broken link"
         raise InputError(f"{path}: {what}; give a .csv, .csv.gz, .zip or .npz file")
-    for kind in [suffix.lower() for suffix in path.suffixes]:
-        if kind in REFUSED:
-            code = f"{REFUSED[kind].format(path.name)}; frame.to_csv('digits.csv', index=False)"
-            raise InputError(f"{path}: {kind} is not read; make a CSV of it, in Python: {code}")
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    if kind in REFUSED:
+        code = f"{REFUSED[kind].format(path.name)}; frame.to_csv('digits.csv', index=False)"
+        raise InputError(f"{path}: {kind} is not read; make a CSV of it, in Python: {code}")
     too_large = f"has more than {MAX_BYTES:,} bytes, or unpacks to more; give fewer rows"
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path}: {too_large}")

@@ -92,8 +92,8 @@ def raw(images: np.ndarray) -> np.ndarray:
     return images * np.float32(255)
 
 
-deskew = partial(straighten, resize=False)
-normalise = partial(straighten, resize=True)
+deskew = partial(straighten, resize=False)  # centred and upright
+normalise = partial(straighten, resize=True)  # and of a standard size
 PREPROCESSING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda images: images,
     "deskew": deskew,
