@@ -1,6 +1,7 @@
 """Tables of digits in the formats that they are handed around in, read as images and labels.
 
-The name decides what is no table or not read; else the content decides: a CSV may be packed.
+The name of a file says whether it is a table, and of a kind that is read; what is in it decides the
+rest: a CSV may be packed, or be called .txt.
 """
 
 import gzip
