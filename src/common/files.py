@@ -63,14 +63,17 @@ def locked(path: Path, message: str) -> Iterator[None]:
 def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.ndarray]:
     """The arrays of an .npz file that need not be trusted: nothing is unpickled.
 
-    Raises InputError if it is no sound .npz, lacks one of `keys`, or unpacks to over `limit` bytes,
-    and OSError if it cannot be read at all.
+    Raises InputError if it is no sound .npz, lacks one of `keys`, or has or unpacks to over `limit`
+    bytes, and OSError if it cannot be read at all.
     """
+    too_large = InputError(f"{path}: has more than {limit:,} bytes, or unpacks to more")
+    if path.stat().st_size > limit:
+        raise too_large
     content = io.BytesIO(path.read_bytes())
     try:
         with zipfile.ZipFile(content) as archive:
             if sum(member.file_size for member in archive.infolist()) > limit:
-                raise InputError(f"{path}: unpacks to more than {limit:,} bytes")
+                raise too_large
         with np.load(content, allow_pickle=False) as file:
             if missing := [key for key in keys if key not in file.files]:
                 found = ", ".join(map(repr, file.files)) or "nothing"
