@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 from src.common.errors import InputError
 from src.digits.data import Data
 from src.reading.saved import load_network, save_network
-from src.runs.config import Config
+from src.runs.config import Config, option
 from src.runs.history import Recorder, Run
 from src.runs.storage import identity_of, read_run, run_name, write_folder, write_run
 from train import train
@@ -95,17 +95,18 @@ def test_nothing_of_an_earlier_run_stands_beside_a_new_network(
 class Wider(Config):
     """With a field that JSON gives back as a list."""
 
-    step_at: tuple = field(default=(0.6, 0.85), metadata={"what": "when the rate falls"})
+    step_at: tuple = option((0.6, 0.85), (0, 1), "when the rate falls")
 
 
 def test_a_tuple_among_the_hyperparameters_makes_no_other_run(
-    finished: tuple[Run, dict], digits: Data, tmp_path: Path
+    finished: tuple[Run, dict], digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("src.runs.storage.Config", Wider)
     identity = identity_of(Wider(), digits, "code", score_test=True)
-    write_run(tmp_path / "run.npz", finished[0], identity)
-    found = load_network(tmp_path / "run.npz")[1]["identity"]
+    write_run(tmp_path / "run.npz", replace(finished[0], config=Wider()), identity)
+    run, found = read_run(tmp_path / "run.npz")
     assert found["config"]["step_at"] == [0.6, 0.85]
-    assert found == identity_of(Wider(), digits, "code", score_test=True)
+    assert found == identity_of(run.config, digits, "code", score_test=True)
 
 
 def test_the_name_depends_on_all_that_decides_the_numbers(digits: Data) -> None:
