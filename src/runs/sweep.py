@@ -19,7 +19,7 @@ from src.model import count_parameters
 from src.runs.config import Config
 from src.runs.history import Run
 from src.runs.messages import epoch_line, warnings_about
-from src.runs.pool import jobs_possible, pack, run_tasks
+from src.runs.pool import jobs_possible, run_tasks
 from src.runs.storage import as_json, identity_of, read_run, run_name, write_run
 
 
@@ -113,7 +113,7 @@ def train_all(
         name: pickle.dumps((missing[name].config, missing[name].score_test, also))
         for name in longest_first  # so that no core idles in the end
     }
-    program = pack(sources(), "src.runs.worker:train_one", data)
+    program = sources(), "src.runs.worker:train_one", vars(data)
     if scheduler:
         from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
 

@@ -17,12 +17,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 
-def serve(
-    sources: Any, function: str, content: bytes, arrays: list, inbox: BinaryIO, outbox: BinaryIO
-) -> None:
-    """Answer each task from inbox with what function(data, *task) returns, pickled.
+def serve(sources: Any, function: str, data: dict, inbox: BinaryIO, outbox: BinaryIO) -> None:
+    """Answer pickled tasks with function(data, *task), or with a str: why it has not returned.
 
-    Or with a str: why it has not returned. Ends, even in a task, when the parent does.
+    Ends, even in a task, when the parent does.
     """
 
     def listen() -> None:
@@ -32,47 +30,47 @@ def serve(
         finally:  # our parent is gone
             os._exit(1)
 
-    shared = [memoryview(each).toreadonly() for each in arrays]
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=listen, daemon=True).start()
+    for value in data.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
     gc.freeze()  # what stays, such as NumPy
     while True:
         task = tasks.get()
         sources.install()
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
-        try:
-            data = pickle.loads(content, buffers=shared)
-            result = pkgutil.resolve_name(function)(data, *pickle.loads(task))
-            answer: bytes | str = pickle.dumps(result)
-        except BaseException as error:  # SystemExit too
-            answer = reason(error)
-        data = result = None  # of which there is one at a time
-        gc.collect()
-        pickle.dump(answer, outbox)
+        pickle.dump(answer(function, data, task), outbox)
         outbox.flush()
+        gc.collect()
+
+
+def answer(function: str, data: dict, task: bytes) -> bytes:
+    try:
+        return pickle.dumps(pkgutil.resolve_name(function)(data, *pickle.loads(task)))
+    except BaseException as error:  # SystemExit too
+        return pickle.dumps(reason(error))
 
 
 def reason(error: BaseException) -> str:
     """In one line. A fault of the program, unlike one of the user, says where it happened."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if "InputError" in kinds:  # by name: its module has been imported anew
+    if type(error).__name__ == "InputError":  # by name: its module has been imported anew
         return str(error)
-    if "MemoryError" in kinds:
-        return f"out of memory: {error}"
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" (in {frames[-1].name}, line {frames[-1].lineno})" if frames else ""
-    return " ".join(f"{type(error).__name__}: {error}{where}".split())
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    line = f"{type(error).__name__}: {error} (in {last.name}, line {last.lineno})"
+    return " ".join(line.split())
 
 
-def train_one(data: Any, config: Any, score_test: bool, also: list) -> Any:
-    """One run, as train.py makes it. `also` are scripts that have to be imported first."""
+def train_one(fields: dict, config: Any, score_test: bool, also: list) -> Any:
+    """One run, as train.py makes it, on the Data with these fields. `also` is imported first."""
+    from src.digits.data import Data
     from src.runs.history import Recorder
 
     for script in also:
         pkgutil.resolve_name(script)
     record = Recorder()
-    pkgutil.resolve_name("train:train")(config, data, record)
+    pkgutil.resolve_name("train:train")(config, Data(**fields), record)
     run = record.finish(score_test)
     run.best = None  # train.py keeps it
     return run
