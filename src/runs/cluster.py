@@ -1,8 +1,9 @@
 """The tasks of a sweep on a Dask cluster, whose workers need no copy of this project.
 
-Sources and data are part of a plugin, which the scheduler hands once to each worker, also to those
-that come late. A worker that is fit offers a resource, which each task needs: so the others get no
-tasks. There a task runs as on this machine, in a process of its own with one BLAS thread.
+Each fit Dask worker gets the program once and keeps it until we let go of it or are gone. There a
+task runs as on this machine, in a process of its own with one BLAS thread. A worker has one task
+for each of its threads, no more: when it dies, others get these, and nothing else is lost. Should
+we be killed by SIGKILL, the runs that have begun still come to their end, and leave nothing.
 """
 
 import asyncio
@@ -14,18 +15,18 @@ import sys
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from tqdm import tqdm
 
 from src.common.errors import InputError
 from src.runs import pool
-from src.runs.pool import Workers, result_of
-from src.runs.worker import reason
+from src.runs.pool import Workers
 
 WAIT_SECONDS = 7  # for an answer, and for a worker when there is none
-PREFIX = "numpy-mnist-sweep-"  # of the plugins' names: nobody else's begin so
+Slot = tuple[str, int]  # the address of a Dask worker, and the number of one of its threads
 
 
 def run_on_cluster(
@@ -35,107 +36,99 @@ def run_on_cluster(
 
     Raises InputError if there is no scheduler or no fit worker, or none any more.
     """
-    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    waiting, running, unfit = list(reversed(tasks)), dict[str, Any](), set[str]()
-
-    def hear(event: tuple) -> None:  # in a thread of Dask's
-        worker, why = event[1]
-        if worker not in unfit:
-            unfit.add(worker)
-            tqdm.write(f"the Dask worker {worker} gets no runs: {why}", file=sys.stderr)
-
-    with connected(scheduler) as client:
-        name = PREFIX + client.id  # two sweeps may share a cluster
-        client.subscribe_topic(name, hear)
-        run, seen = prepare(client, name, program), time.monotonic()
-        try:
-            while waiting or running:
-                fit = [n for worker, n in client.nthreads().items() if worker not in unfit]
-                seen = time.monotonic() if fit else seen
-                if time.monotonic() > seen + WAIT_SECONDS:
-                    raise InputError("no fit workers are connected; start some")
-                while waiting and len(running) < 2 * sum(fit):  # few: each death counts for all
-                    key = waiting.pop()
-                    more = {"key": f"{name}-{key}", "resources": {name: 1}, "pure": False}
-                    future = client.submit(run, tasks[key], **more)
-                    running[future.key] = key, future
-                    future.add_done_callback(done.put)
-                with contextlib.suppress(queue.Empty):
-                    future = done.get(timeout=0.5)
-                    try:
-                        answer = answer_in(future)
-                    except asyncio.TimeoutError:  # lost with its worker, and computed again
-                        future.add_done_callback(done.put)
-                        continue
-                    key, _ = running.pop(future.key)
-                    yield key, result_of(answer)
-        finally:
-            if client.status == "running":
-                with contextlib.suppress(Exception):
-                    client.unregister_worker_plugin(name)
+    waiting, attempts = list(reversed(tasks)), Counter[str]()
+    running, done = dict[str, tuple[str, Slot, Any]](), queue.SimpleQueue[Any]()
+    with connected(scheduler) as client, contextlib.closing(Cluster(client, program)) as cluster:
+        seen = time.monotonic()
+        while waiting or running:
+            slots = cluster.slots()
+            seen = time.monotonic() if slots else seen
+            if time.monotonic() > seen + WAIT_SECONDS:
+                raise InputError("no fit workers are connected; start some")
+            for _, slot, future in running.values():
+                if slot not in slots:  # its worker died
+                    future.cancel()
+            free = slots - {slot for _, slot, _ in running.values()}
+            for slot in list(free)[: len(waiting)]:
+                key = waiting.pop()
+                future = cluster.submit(slot, tasks[key])
+                running[future.key] = key, slot, future
+                future.add_done_callback(done.put)
+            with contextlib.suppress(queue.Empty):
+                future = done.get(timeout=0.5)
+                key, _, _ = running.pop(future.key)
+                attempts[key] += 1
+                try:
+                    answer = future.result(timeout=WAIT_SECONDS)
+                except (Exception, asyncio.CancelledError):  # lost with its worker
+                    if attempts[key] < 3:
+                        waiting.insert(0, key)
+                    else:
+                        yield key, "the Dask workers that ran it died, three times"
+                else:
+                    yield key, pickle.loads(answer)
 
 
-def answer_in(future: Any) -> bytes | str:
-    """The answer of the worker, or why there is none."""
-    if future.cancelled():
-        raise InputError("the Dask scheduler is gone; start it and its workers again")
-    try:
-        return future.result(timeout=WAIT_SECONDS)
-    except asyncio.TimeoutError:
-        raise
-    except Exception as error:
-        killed = type(error).__name__ == "KilledWorker"
-        return "its workers were killed again and again" if killed else reason(error)
+class Cluster:
+    """The workers of a Dask cluster that are fit: with the Python and the NumPy of the client."""
+
+    def __init__(self, client: Any, program: tuple) -> None:
+        import cloudpickle
+
+        cloudpickle.register_pickle_by_value(pool)  # of which Dask's workers have no copy
+        packed = zlib.compress(pickle.dumps(program, protocol=5), 1)
+        self.client = client
+        self.packed = client.submit(bytes, packed, pure=False)  # goes from worker to worker
+        self.places: dict[str, Any] = {}  # address -> a future of the Workers there; None: unfit
+
+    def slots(self) -> set[Slot]:
+        """Where tasks may run now. Looks at workers that have come."""
+
+        def unpack(packed: bytes) -> Workers:  # Dask sends functions inside functions by value
+            return Workers(pickle.loads(zlib.decompress(packed)))
+
+        threads = self.client.nthreads()
+        if new := threads.keys() - self.places.keys():
+            versions = self.client.get_versions()
+            wanted = described(versions["client"])
+            for address in new & versions["workers"].keys():
+                here, on = described(versions["workers"][address]), {"workers": [address]}
+                fit = here == wanted
+                place = self.client.submit(unpack, self.packed, pure=False, **on) if fit else None
+                self.places[address] = place
+                if not fit:
+                    why = f"it has {here}, but the sweep was started with {wanted}"
+                    tqdm.write(f"the Dask worker {address} gets no runs: {why}", file=sys.stderr)
+        fit = [at for at, place in self.places.items() if place and place.status != "error"]
+        return {(address, n) for address in fit for n in range(threads.get(address, 0))}
+
+    def submit(self, slot: Slot, task: bytes) -> Any:
+        """A future of what Workers.run answers there."""
+
+        def run(workers: Workers, task: bytes) -> bytes:
+            return workers.run(task)
+
+        address, _ = slot
+        place = self.places[address]
+        return self.client.submit(run, place, task, workers=[address], pure=False)
+
+    def close(self) -> None:
+        """End the runs that have begun."""
+        keys = {place.key for place in self.places.values() if place}
+
+        def end(dask_worker: Any) -> None:
+            for key in keys & dask_worker.data.keys():
+                dask_worker.data[key].close()
+
+        if self.client.status == "running":
+            with contextlib.suppress(Exception):
+                self.client.run(end)
 
 
-def prepare(client: Any, name: str, program: tuple) -> Callable:
-    """Give the program to the workers. Returns what runs a task on one of them."""
-    import cloudpickle
-    from distributed import Status, WorkerPlugin, get_worker
-
-    packed = zlib.compress(pickle.dumps(program, protocol=5), 1)
-
-    def versions() -> str:
-        try:
-            import numpy
-        except ImportError as error:
-            return f"no NumPy ({error})"
-        return f"Python {sys.version_info[0]}.{sys.version_info[1]} and NumPy {numpy.__version__}"
-
-    wanted = versions()
-
-    class Trainer(WorkerPlugin):  # in a function, so that Dask sends it by value
-        workers: Workers | None = None
-
-        async def setup(self, worker: Any) -> None:
-            if (here := versions()) != wanted:
-                why = f"it has {here}, but the sweep was started with {wanted}"
-                worker.log_event(name, (worker.address, why))
-                return
-            self.workers = Workers(pickle.loads(zlib.decompress(packed)))
-            await worker.set_resources(**{name: worker.state.nthreads})
-            if worker.status == Status.running:  # so that tasks that found nobody are told
-                worker.status = Status.paused
-                worker.status = Status.running
-
-        def teardown(self, worker: Any) -> None:
-            if self.workers:
-                self.workers.close()
-
-    def run(task: bytes) -> bytes | str:
-        worker: Any = get_worker()
-        return worker.plugins[name].workers.run(task)
-
-    def left_over(dask_scheduler: Any) -> list[str]:  # by sweeps that were killed
-        names = {PREFIX + client for client in dask_scheduler.clients}
-        plugins = dask_scheduler.worker_plugins
-        return [plugin for plugin in plugins if plugin.startswith(PREFIX) and plugin not in names]
-
-    cloudpickle.register_pickle_by_value(pool)  # of which workers have no copy
-    for plugin in client.run_on_scheduler(left_over):
-        client.unregister_worker_plugin(plugin)
-    client.register_plugin(Trainer(), name)
-    return run
+def described(versions: dict) -> str:
+    """What Dask tells of a process, as far as the numbers depend on it."""
+    python = ".".join(versions["host"]["python"].split(".")[:2])
+    return f"Python {python} and NumPy {versions['packages']['numpy']}"
 
 
 @contextlib.contextmanager
@@ -148,7 +141,7 @@ def connected(scheduler: str) -> Iterator[Any]:
             "--scheduler needs Dask; install it with: pip install -r requirements-dask.txt"
         ) from None
     logging.disable()  # Dask tells at length what is told here in one line
-    warnings.filterwarnings("ignore", "coroutine", RuntimeWarning)  # of what a stop cut off
+    warnings.simplefilter("ignore")
 
     async def kind_of_server() -> str:
         async with rpc(scheduler) as server:

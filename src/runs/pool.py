@@ -100,6 +100,8 @@ class Workers:
         for worker in self.started:
             end(worker)
 
+    __del__ = close
+
 
 def end(worker: Any) -> int:
     """End a worker, leave no zombie and no open pipe. Returns its exit status."""
