@@ -51,7 +51,7 @@ def run_on_cluster(
             free = slots - {slot for _, slot, _ in running.values()}
             for slot in list(free)[: len(waiting)]:
                 key = waiting.pop()
-                future = cluster.submit(slot, tasks[key])
+                future = cluster.run(slot, tasks[key])
                 running[future.key] = key, slot, future
                 future.add_done_callback(done.put)
             with contextlib.suppress(queue.Empty):
@@ -77,40 +77,40 @@ class Cluster:
 
         cloudpickle.register_pickle_by_value(pool)  # of which Dask's workers have no copy
         packed = zlib.compress(pickle.dumps(program, protocol=5), 1)
-        self.client = client
         self.packed = client.submit(bytes, packed, pure=False)  # goes from worker to worker
+        self.client = client
         self.places: dict[str, Any] = {}  # address -> a future of the Workers there; None: unfit
 
     def slots(self) -> set[Slot]:
-        """Where tasks may run now. Looks at workers that have come."""
+        """Where tasks may run now. Looks at the workers that have come."""
 
         def unpack(packed: bytes) -> Workers:  # Dask sends functions inside functions by value
             return Workers(pickle.loads(zlib.decompress(packed)))
 
         threads = self.client.nthreads()
         if new := threads.keys() - self.places.keys():
-            versions = self.client.get_versions()
-            wanted = described(versions["client"])
-            for address in new & versions["workers"].keys():
-                here, on = described(versions["workers"][address]), {"workers": [address]}
-                fit = here == wanted
-                place = self.client.submit(unpack, self.packed, pure=False, **on) if fit else None
-                self.places[address] = place
-                if not fit:
+            found = self.client.get_versions()
+            wanted = described(found["client"])
+            for address in new & found["workers"].keys():
+                self.places[address] = None
+                if (here := described(found["workers"][address])) == wanted:
+                    self.places[address] = self.submit(address, unpack, self.packed)
+                else:
                     why = f"it has {here}, but the sweep was started with {wanted}"
                     tqdm.write(f"the Dask worker {address} gets no runs: {why}", file=sys.stderr)
-        fit = [at for at, place in self.places.items() if place and place.status != "error"]
-        return {(address, n) for address in fit for n in range(threads.get(address, 0))}
+        usable = [at for at, place in self.places.items() if place and place.status != "error"]
+        return {(address, n) for address in usable for n in range(threads.get(address, 0))}
 
-    def submit(self, slot: Slot, task: bytes) -> Any:
+    def run(self, slot: Slot, task: bytes) -> Any:
         """A future of what Workers.run answers there."""
 
         def run(workers: Workers, task: bytes) -> bytes:
             return workers.run(task)
 
-        address, _ = slot
-        place = self.places[address]
-        return self.client.submit(run, place, task, workers=[address], pure=False)
+        return self.submit(slot[0], run, self.places[slot[0]], task)
+
+    def submit(self, address: str, *call: Any) -> Any:
+        return self.client.submit(*call, workers=[address], pure=False)
 
     def close(self) -> None:
         """End the runs that have begun."""
@@ -137,9 +137,7 @@ def connected(scheduler: str) -> Iterator[Any]:
     try:
         from distributed import Client, rpc
     except ImportError:
-        raise InputError(
-            "--scheduler needs Dask; install it with: pip install -r requirements-dask.txt"
-        ) from None
+        raise InputError("--scheduler needs: pip install -r requirements-dask.txt") from None
     logging.disable()  # Dask tells at length what is told here in one line
     warnings.simplefilter("ignore")
 
