@@ -40,7 +40,7 @@ def test_each_file_is_hashed_or_on_the_list_and_words_never_count(file: str) -> 
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            node.body.insert(0, ast.Expr(ast.Constant("What it does.")))
+            node.body[: ast.get_docstring(node) is not None] = [ast.Expr(ast.Constant("What."))]
         if isinstance(node, ast.FunctionDef):
             node.returns = ast.Constant("another type")
             for argument in node.args.args:
@@ -114,12 +114,9 @@ def test_experiments_counts_as_soon_as_it_does_more_than_ask(statement: str, cou
     assert (code_key(edited) != code_key(files)) == counts
 
 
-def test_annotations_count_where_code_reads_them() -> None:
-    texts = {"a.py": b"import dataclasses\nclass A:\n    x: int = 1\n"}
-    other = {"a.py": b"import dataclasses\nclass A:\n    x: float = 1\n"}
-    assert code_key(texts) == code_key(other)
-    both = [{"a.py": each["a.py"] + b"    y: ClassVar[int] = 2\n"} for each in (texts, other)]
-    assert code_key(both[0]) != code_key(both[1])
+def test_annotations_of_fields_count_since_dataclasses_read_them() -> None:
+    texts = {"a.py": b"class A:\n    x: int = 1\n"}
+    assert code_key(texts) != code_key({"a.py": b"class A:\n    x: ClassVar[int] = 1\n"})
 
 
 def test_the_key_does_not_depend_on_the_hash_seed() -> None:

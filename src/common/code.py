@@ -6,12 +6,15 @@ and files other than the data that the code reads while it runs.
 """
 
 import ast
+import functools
 import hashlib
+import re
 import sys
+from importlib.abc import Loader
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, cast
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 # What cannot reach a number of a run. All else counts: to retrain once too often is cheap.
@@ -19,33 +22,27 @@ UNHASHED = """predict.py draw.py src/figures/ src/reading/ src/common/code.py sr
 src/runs/cluster.py src/runs/compare.py src/runs/messages.py src/runs/pool.py
 src/runs/questions.py src/runs/recipes.py src/runs/report.py src/runs/statistics.py
 src/runs/storage.py src/runs/sweep.py"""
-ANNOTATIONS_COUNT = (b"ClassVar", b"InitVar", b"annotations__", b"type_hints", b"singledispatch")
 
 
-class Sources:
+class Sources(Loader):
     """Imports the modules of this project from texts: path below the root -> source."""
 
     def __init__(self, texts: dict[str, bytes]) -> None:
-        self.texts, self.compiled = texts, dict[str, CodeType]()
         names = (file.removesuffix(".py").removesuffix("/__init__") for file in texts)
         self.files = {name.replace("/", "."): file for name, file in zip(names, texts)}
+        self.texts = texts
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
-        if name not in self.files:
-            return None
-        file, loader = ROOT / self.files[name], cast(Any, self)
-        inside = [str(file.parent)] if file.name == "__init__.py" else None  # of a package
-        return spec_from_file_location(name, file, loader=loader, submodule_search_locations=inside)
+        if name in self.files:
+            return spec_from_file_location(name, ROOT / self.files[name], loader=self)
+        return None
 
-    def create_module(self, spec: object) -> None:
-        """None asks for an ordinary module."""
+    def is_package(self, name: str) -> bool:
+        return self.files[name].endswith("__init__.py")
 
     def exec_module(self, module: ModuleType) -> None:
         file = self.files[module.__name__]
-        if file not in self.compiled:
-            path = str(ROOT / file)
-            self.compiled[file] = compile(self.texts[file], path, "exec", dont_inherit=True)
-        exec(self.compiled[file], vars(module))
+        exec(compiled(self.texts[file], ROOT / file), vars(module))
 
     def install(self, keep: tuple[str, ...] = ()) -> None:
         """Serve all imports from now on; what was imported before is imported anew."""
@@ -55,6 +52,11 @@ class Sources:
             del sys.modules[name]
 
 
+@functools.cache
+def compiled(text: bytes, path: Path) -> CodeType:
+    return compile(text, str(path), "exec", dont_inherit=True)
+
+
 def freeze(script: CodeType) -> Sources | None:
     """Serve the imports of a script that starts from the sources as they are now.
 
@@ -62,12 +64,11 @@ def freeze(script: CodeType) -> Sources | None:
     is no longer what Python has read.
     """
     sources, path = Sources(read()), Path(script.co_filename).resolve()
-    file = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
-    if file in UNHASHED.split():
+    text = sources.texts.get(path.name) if path.parent == ROOT else None
+    if text and path.name in UNHASHED.split():
         return None
-    text = sources.texts.get(file)
-    if text is not None and compile(text, str(path), "exec", dont_inherit=True) != script:
-        print(f"error: {file} was changed while it started; start it again", file=sys.stderr)
+    if text and compiled(text, path) != script:
+        print(f"error: {path.name} was changed while it started; start it again", file=sys.stderr)
         sys.exit(2)
     sources.install(keep=("src.common.code", "src.common.errors", "src.common.start"))
     return sources
@@ -88,32 +89,33 @@ def sources() -> dict[str, bytes]:
 
 def code_key(texts: dict[str, bytes]) -> str:
     """One key of all code that may reach a number."""
-    digest = hashlib.sha256()
+    digest, unhashed = hashlib.sha256(), UNHASHED.split()
+    if not adds_code(texts):
+        unhashed.append("experiments.py")
     for file, text in sorted(texts.items()):
-        unhashed = file.startswith(tuple(UNHASHED.split()))
-        if not unhashed and (file != "experiments.py" or adds_code(texts)):
+        if not file.startswith(tuple(unhashed)):
             digest.update(f"{file}: {outline(file, text)}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def outline(file: str, text: bytes) -> str:
-    """What a source does: its syntax without comments, docstrings and annotations.
+    """What a source does: its syntax without comments, docstrings and the annotations of functions.
 
-    Annotations stay where the code may read them. The VALUES of train.py are in each config anyway.
+    Those in classes stay: dataclasses read them. The VALUES of train.py are in each config anyway.
     """
-    tree, typed = parse(text), any(word in text for word in ANNOTATIONS_COUNT)
-    for node in map(vars, ast.walk(tree)):
-        if not typed:
-            node |= dict.fromkeys(node.keys() & {"annotation", "returns"})
-        if isinstance(node.get("body"), list):
-            node["body"] = [each for each in node["body"] if not is_docstring(each)]
+    tree = parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(
+            node
+        ):
+            del node.body[0]
     if file == "train.py":
         tree.body = [each for each in tree.body if not ast.unparse(each).startswith("VALUES = {")]
     return ast.dump(tree)
-
-
-def is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def parse(text: bytes) -> ast.Module:
@@ -130,21 +132,18 @@ def adds_code(texts: dict[str, bytes]) -> bool:
     ACTIVATIONS["swish"] = swish, say, may reach a number: workers have to import it then. What is
     not surely harmless counts.
     """
-    ours = {name.split("/")[0].removesuffix(".py") for name in texts} - {"src", "train"}
+    ours = {name.split("/")[0].removesuffix(".py") for name in texts}
 
     def only_asks(node: ast.stmt) -> bool:
+        text = ast.unparse(node)
         match node:
             case ast.FunctionDef(decorator_list=[]):
                 return True
-            case ast.If(test=ast.Compare(left=ast.Name("__name__"))):
-                return True
-            case ast.Import(names=names):  # of nothing of this project, as it may register itself
-                return not {name.name.split(".")[0] for name in names} & (ours | {"src"})
-            case ast.ImportFrom(module=name):  # of nothing that the user has added
-                return (name or "").split(".")[0] not in ours
+            case ast.Import() | ast.ImportFrom():  # of what is installed, or of a part of src
+                return text.startswith("from src.") or not ours & set(re.findall(r"\w+", text))
             case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()) | ast.Expr():
                 calls = {ast.unparse(x.func) for x in ast.walk(node) if isinstance(x, ast.Call)}
                 return calls <= {"grid", "list", "range", "start"}
-        return False
+        return text.startswith("if __name__ ==")
 
     return not all(map(only_asks, parse(texts.get("experiments.py", b"")).body))

@@ -74,6 +74,7 @@ class Workers:
                 return answer
             except (OSError, EOFError, pickle.UnpicklingError):  # what a broken pipe leads to
                 status = end(worker)
+                self.started.remove(worker)
         return pickle.dumps(f"its worker died twice (exit status {status})")
 
     def start(self) -> Any:
@@ -97,17 +98,19 @@ class Workers:
     def close(self) -> None:
         """End all workers, whatever they do."""
         self.closed = True
-        for worker in self.started:
+        for worker in list(self.started):
             end(worker)
 
     __del__ = close
 
 
 def end(worker: Any) -> int:
-    """End a worker, leave no zombie and no open pipe. Returns its exit status."""
-    with contextlib.suppress(OSError), worker:  # it has not read all that was sent
-        worker.kill()
-    return worker.returncode
+    """End a worker and leave no zombie. Returns its exit status.
+
+    Its pipes close when nobody holds it any more: two threads that close one at once may fail.
+    """
+    worker.kill()
+    return worker.wait()
 
 
 def run_tasks(program: tuple, tasks: dict[str, bytes], jobs: int) -> Generator[tuple[str, Any]]:
