@@ -22,6 +22,7 @@ UNHASHED = """predict.py draw.py src/figures/ src/reading/ src/common/code.py sr
 src/runs/cluster.py src/runs/compare.py src/runs/messages.py src/runs/pool.py
 src/runs/questions.py src/runs/recipes.py src/runs/report.py src/runs/statistics.py
 src/runs/storage.py src/runs/sweep.py"""
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
 class Sources(Loader):
@@ -109,9 +110,7 @@ def outline(file: str, text: bytes) -> str:
             node.annotation = None
         if isinstance(node, ast.FunctionDef):
             node.returns = None
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(
-            node
-        ):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
             del node.body[0]
     if file == "train.py":
         tree.body = [each for each in tree.body if not ast.unparse(each).startswith("VALUES = {")]

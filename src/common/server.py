@@ -20,21 +20,18 @@ KINDS[".svg"] = "image/svg+xml"
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",  # the address holds the token
-    "Cache-Control": "no-store",
 }
-Action = Callable[[dict[str, str], bytes], Any]  # query and body to what is answered as JSON
 
 
 class LocalServer:
     """Serves a folder's files, and actions by name, on 127.0.0.1 to whoever knows the address.
 
-    Port 0 stands for a free one. Raises InputError if the port cannot be opened.
+    An action gets query and body, and returns what is answered as JSON. Port 0 stands for a free
+    one. Raises InputError if the port cannot be opened.
     """
 
-    def __init__(self, folder: Path, actions: Mapping[str, Action], port: int = 0) -> None:
+    def __init__(self, folder: Path, actions: Mapping[str, Callable], port: int = 0) -> None:
         self.files = {path.name: path for path in folder.iterdir() if path.suffix in KINDS}
         self.files[""] = folder / "index.html"
         self.actions = actions

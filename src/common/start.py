@@ -23,23 +23,20 @@ def start(name: str) -> None:
     as they were then: it gets its threads back in the end, and the modules are loaded anew.
     """
     script = sys._getframe(1)
-    hosted = script.f_back is not None  # by a notebook, an IDE, a debugger
-    if name == "__main__" and not hosted:
+    if (
+        script.f_back is None
+    ):  # no notebook, IDE or debugger runs it, and no other module imports it
+        os.environ.update(dict.fromkeys(BLAS, "1"))
         take_over()
     if name == "__main__":
         from src.common.code import freeze
 
         if finder := freeze(script.f_code):
             give_back.callback(sys.meta_path.remove, finder)
-    if "numpy" not in sys.modules and not (name == "__main__" and hosted):
-        os.environ.update(dict.fromkeys(BLAS, "1"))
-        return
     import numpy  # noqa: F401  # so that its threads are found
-    from threadpoolctl import threadpool_info, threadpool_limits
+    from threadpoolctl import threadpool_limits
 
     limits = threadpool_limits(1, user_api="blas")
-    if "blas" not in [each["user_api"] for each in threadpool_info()]:
-        print("warning: this NumPy's threads cannot be limited any more", file=sys.stderr)
     if name == "__main__":
         give_back.enter_context(limits)
 
