@@ -216,19 +216,3 @@ def test_an_activation_that_experiments_adds_reaches_the_workers(
         assert results["before"] == 0 and isinstance(results["0"], float)
         losses.append(results["0"])
     assert losses[0] != losses[1]
-
-
-def test_nothing_leaks_from_one_run_to_the_next(tree: Path, small_npz: Path) -> None:
-    """A run that counts in a module, caches, and draws global random numbers."""
-    with open(tree / "src" / "utils.py", "a") as file:
-        file.write("\nCOUNT = []\n")
-    train = (tree / "train.py").read_text()
-    leaking = "    record.measure(network)\n    try:\n"
-    assert leaking in train
-    add = "    from src.utils import COUNT; COUNT.append(1)\n"
-    add += "    network.parameters *= 1 + len(COUNT) * np.random.random()\n"
-    (tree / "train.py").write_text(train.replace(leaking, add + leaking))
-    configs = [CONFIG | {"learning_rate": rate} for rate in (0.1, 0.2, 0.3)]
-    one = sweep(tree, small_npz, *configs, jobs=1)
-    shutil.rmtree(tree / "runs")
-    assert sweep(tree, small_npz, *configs, jobs=3) == one
