@@ -160,11 +160,10 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
-def sweep(tree: Path, data: Path, *configs: dict, jobs: int = 1, meanwhile=None) -> dict:
-    """What comes of each run, and how many were there before. `meanwhile` happens to the tree."""
+def sweep(tree: Path, data: Path, config: dict, meanwhile=None) -> dict:
+    """What comes of the run "0", and how many were there before. `meanwhile` happens to the tree."""
     more = ["wait"] if meanwhile else []
-    named = {str(number): config for number, config in enumerate(configs)}
-    process = start_sweep(tree / "runs", data, named, *more, jobs=jobs, root=tree)
+    process = start_sweep(tree / "runs", data, {"0": config}, *more, jobs=1, root=tree)
     if meanwhile:
         assert process.stdout.readline() == "started\n"
         meanwhile()
@@ -180,7 +179,7 @@ def test_edits_after_the_start_neither_run_nor_count(tree: Path, small_npz: Path
         for file in files:
             file.write_text("raise RuntimeError('read again')")
 
-    results = sweep(tree, small_npz, CONFIG, meanwhile=edit)
+    results = sweep(tree, small_npz, CONFIG, edit)
     for file in files:
         file.write_bytes(texts[file])
     assert sweep(tree, small_npz, CONFIG) == results | {"before": 1}

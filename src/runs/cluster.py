@@ -17,6 +17,7 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Generator, Iterator
+from operator import methodcaller
 from typing import Any
 
 from tqdm import tqdm
@@ -51,7 +52,7 @@ def run_on_cluster(
             free = slots - {slot for _, slot, _ in running.values()}
             for slot in list(free)[: len(waiting)]:
                 key = waiting.pop()
-                future = cluster.run(slot, tasks[key])
+                future = cluster.run(tasks[key], slot)
                 running[future.key] = key, slot, future
                 future.add_done_callback(done.put)
             with contextlib.suppress(queue.Empty):
@@ -101,13 +102,9 @@ class Cluster:
         usable = [at for at, place in self.places.items() if place and place.status != "error"]
         return {(address, n) for address in usable for n in range(threads.get(address, 0))}
 
-    def run(self, slot: Slot, task: bytes) -> Any:
+    def run(self, task: bytes, slot: Slot) -> Any:
         """A future of what Workers.run answers there."""
-
-        def run(workers: Workers, task: bytes) -> bytes:
-            return workers.run(task)
-
-        return self.submit(slot[0], run, self.places[slot[0]], task)
+        return self.submit(slot[0], methodcaller("run", task), self.places[slot[0]])
 
     def submit(self, address: str, *call: Any) -> Any:
         return self.client.submit(*call, workers=[address], pure=False)

@@ -29,8 +29,9 @@ WORKER = """
 import sys
 sys.path[:] = sys.argv[1:]
 import os, pickle
+nothing = os.open(os.devnull, os.O_RDWR)  # becomes 2 if stderr is closed
 inbox, outbox = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+os.dup2(nothing, 0)
 os.dup2(2, 1)
 try:
     root, texts, *program = pickle.load(inbox)
