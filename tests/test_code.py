@@ -161,7 +161,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def sweep(tree: Path, data: Path, config: dict, meanwhile=None) -> dict:
-    """What comes of the run "0", and how many were there before. `meanwhile` happens to the tree."""
+    """What comes of the run "0"; how many were there before. `meanwhile` happens to the tree."""
     more = ["wait"] if meanwhile else []
     process = start_sweep(tree / "runs", data, {"0": config}, *more, jobs=1, root=tree)
     if meanwhile:
