@@ -8,7 +8,6 @@ and files other than the data that the code reads while it runs.
 import ast
 import functools
 import hashlib
-import re
 import sys
 from importlib.abc import Loader
 from importlib.util import spec_from_file_location
@@ -90,11 +89,9 @@ def sources() -> dict[str, bytes]:
 
 def code_key(texts: dict[str, bytes]) -> str:
     """One key of all code that may reach a number."""
-    digest, unhashed = hashlib.sha256(), UNHASHED.split()
-    if not adds_code(texts):
-        unhashed.append("experiments.py")
+    digest = hashlib.sha256()
     for file, text in sorted(texts.items()):
-        if not file.startswith(tuple(unhashed)):
+        if not file.startswith(tuple(UNHASHED.split())):
             digest.update(f"{file}: {outline(file, text)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -102,9 +99,13 @@ def code_key(texts: dict[str, bytes]) -> str:
 def outline(file: str, text: bytes) -> str:
     """What a source does: its syntax without comments, docstrings and the annotations of functions.
 
-    Those in classes stay: dataclasses read them. The VALUES of train.py are in each config anyway.
+    Those in classes stay: dataclasses read them. What each config holds anyway is left out: the
+    VALUES of train.py, and the questions of experiments.py, as long as it does nothing but ask.
     """
-    tree = parse(text)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):  # half saved: it stands for itself
+        return repr(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None
@@ -114,35 +115,22 @@ def outline(file: str, text: bytes) -> str:
             del node.body[0]
     if file == "train.py":
         tree.body = [each for each in tree.body if not ast.unparse(each).startswith("VALUES = {")]
+    if file == "experiments.py" and all(map(only_asks, tree.body)):
+        tree.body = [each for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)]
     return ast.dump(tree)
 
 
-def parse(text: bytes) -> ast.Module:
-    """The syntax tree of a source; one that is half saved stands for itself."""
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError):
-        return ast.Module([ast.Assert(ast.Constant(text))], [])
+def only_asks(node: ast.stmt) -> bool:
+    """Whether a statement does no more than to import, to define a function or to name a value.
 
-
-def adds_code(texts: dict[str, bytes]) -> bool:
-    """Whether experiments.py does more than to import, to define functions and to name values.
-
-    ACTIVATIONS["swish"] = swish, say, may reach a number: workers have to import it then. What is
-    not surely harmless counts.
+    ACTIVATIONS["swish"] = swish, say, may reach a number. What is not surely harmless does.
     """
-    ours = {name.split("/")[0].removesuffix(".py") for name in texts}
-
-    def only_asks(node: ast.stmt) -> bool:
-        text = ast.unparse(node)
-        match node:
-            case ast.FunctionDef(decorator_list=[]):
-                return True
-            case ast.Import() | ast.ImportFrom():  # of what is installed, or of a part of src
-                return text.startswith("from src.") or not ours & set(re.findall(r"\w+", text))
-            case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()) | ast.Expr():
-                calls = {ast.unparse(x.func) for x in ast.walk(node) if isinstance(x, ast.Call)}
-                return calls <= {"grid", "list", "range", "start"}
-        return text.startswith("if __name__ ==")
-
-    return not all(map(only_asks, parse(texts.get("experiments.py", b"")).body))
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.FunctionDef(decorator_list=[]):
+            return True
+        case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()) | ast.Expr():
+            calls = {
+                ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)
+            }
+            return calls <= {"grid", "list", "range", "start"}
+    return ast.unparse(node).startswith("if __name__ ==")

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from src.common.code import adds_code, code_key, sources
+from src.common.code import code_key, sources
 from src.common.errors import InputError
 from src.digits.data import Data
 from src.model import count_parameters
@@ -107,10 +107,9 @@ def train_all(
     if not any(each.score_test for each in missing.values()):
         no_images, no_labels = data.test_images[:0], data.test_labels[:0]
         data = dataclasses.replace(data, test_images=no_images, test_labels=no_labels)
-    also = ["experiments"] if adds_code(sources()) else []
     longest_first = sorted(missing, key=lambda name: -work(missing[name].config))
     tasks = {
-        name: pickle.dumps((missing[name].config, missing[name].score_test, also))
+        name: pickle.dumps((missing[name].config, missing[name].score_test))
         for name in longest_first  # so that no core idles in the end
     }
     program = sources(), "src.runs.worker:train_one", vars(data)

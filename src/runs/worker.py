@@ -12,6 +12,7 @@ import queue
 import random
 import threading
 import traceback
+from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -62,13 +63,16 @@ def reason(error: BaseException) -> str:
     return " ".join(line.split())
 
 
-def train_one(fields: dict, config: Any, score_test: bool, also: list) -> Any:
-    """One run, as train.py makes it, on the Data with these fields. `also` is imported first."""
+def train_one(fields: dict, config: Any, score_test: bool) -> Any:
+    """One run, as train.py makes it, on the Data with these fields.
+
+    experiments.py is imported first, if there is one: it may add an activation.
+    """
     from src.digits.data import Data
     from src.runs.history import Recorder
 
-    for script in also:
-        pkgutil.resolve_name(script)
+    if find_spec("experiments"):
+        pkgutil.resolve_name("experiments")
     record = Recorder()
     pkgutil.resolve_name("train:train")(config, Data(**fields), record)
     run = record.finish(score_test)
