@@ -30,6 +30,7 @@ def run(script, *flags):
     except SystemExit as end: return end.code
 before = state()
 assert run("train.py", *FLAGS) == 0
+assert state() == before, (before, state())
 assert sys.modules["src.losses"] is not losses, "an edited module has to be read again"
 assert run("train.py", "--epochs", "many") == 2
 assert run("predict.py", "none.csv") == 2
