@@ -40,10 +40,10 @@ SURE = 0.8  # below it the next likely digit is named as well
 
 def save_table(out: Path, table: pd.DataFrame) -> None:
     """Write a CSV, packed as its name says, under the name of `out` in a .zip."""
-    packing = {".zip": {"method": "zip", "archive_name": f"{out.stem}.csv"}, ".gz": "gzip"}
-    with replacing(out) as temporary, open(temporary, "wb") as file:
-        how = packing.get(out.suffix.lower())
-        table.to_csv(file, index=False, lineterminator="\n", compression=how)
+    named = {"method": "zip", "archive_name": f"{out.stem}.csv"}
+    how = named if out.suffix.lower() == ".zip" else "infer"
+    with replacing(out) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", compression=how)
     print(f"saved {len(table):,} answers in {out}")
 
 
@@ -79,16 +79,17 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
                 print(one_line(f"error: {path}{which}: {page}"), file=sys.stderr)
                 status = 2
                 continue
-            name = one_line(f"{path.name}{which}")
-            lines = [np.stack([digit.probabilities for digit in line]) for line in page.lines]
-            first, *others = map(describe, lines)
-            print("\n  ".join(["; ".join([f"{name}: {first}", *page.remarks]), *others]))
+            said = []
             for line, digits in enumerate(page.lines, 1):
+                said.append(describe(np.stack([digit.probabilities for digit in digits])))
                 for place, digit in enumerate(digits, 1):
                     best, second = np.argsort(-digit.probabilities, kind="stable")[:2]
                     box = " ".join(str(round(page.scale * side)) for side in digit.box)
                     sure = digit.probabilities[best].round(6)
                     table.append((path.name, number, line, place, best, sure, second, box))
+            name = one_line(f"{path.name}{which}")
+            said[0] = "; ".join([f"{name}: {said[0]}", *page.remarks])
+            print("\n  ".join(said))
             answered += 1
             if len(shown) < MOST_PAGES:  # the others are not kept, for memory's sake
                 shown.append((name, page))
@@ -101,9 +102,7 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
 
 
 def check_out(out: Path, suffixes: tuple[str, ...], inputs: list[Path]) -> None:
-    """Raise InputError if `out` is no such file, is no ordinary one, or is one of the inputs."""
-    if out.exists() and not out.is_file():
-        raise InputError(f"--out {out}: is a folder or a device; give the name of a file")
+    """Raise InputError if `out` is no such file, or is one of the inputs."""
     if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
         raise InputError(f"--out {out}: is read as well; give another name")
     if not out.name.lower().endswith(suffixes):
@@ -117,8 +116,6 @@ def main() -> int:
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL], help=saved)
     parser.add_argument("--out", type=Path, help="default: as above, in results/")
     parser.add_argument("--probabilities", action="store_true", help="ten more columns (tables)")
-    if dash := [word for word in sys.argv[1:] if word.startswith("-") and Path(word).exists()]:
-        raise InputError(f"{dash[0]}: begins with a dash; write ./{dash[0]}")
     asked = parser.parse_args()
     paths: list[Path] = []
     for word in asked.paths:  # a Windows terminal leaves *.png to the program
@@ -150,12 +147,12 @@ def main() -> int:
         print(one_line(f"note: {line}"), file=sys.stderr)
     if not table:
         return predict_pictures(models, paths, out)
-    chances = mean_probabilities(models, images)
-    answers = chances.argmax(axis=1)
+    probabilities = mean_probabilities(models, images)
+    answers = probabilities.argmax(axis=1)
     if labels is None or asked.out:
         rows = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
         if asked.probabilities:
-            rows[[f"p{digit}" for digit in range(10)]] = chances.round(6)
+            rows[[f"p{digit}" for digit in range(10)]] = probabilities.round(6)
         save_table(out, rows)
     if labels is not None:
         print(f"accuracy {np.mean(answers == labels):.2%}; row: true digit, column: answer")

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from src.common.errors import InputError
 from src.digits.data import EMBEDDED, Data, load_data
 from src.digits.preprocessing import PREPROCESSING
-from src.reading.pictures import Page, find_digits, fit, open_pages
+from src.reading.ink import fit
+from src.reading.pictures import Page, find_digits, open_pages
 from src.reading.strokes import Reader
 from src.runs.config import Config
 from src.utils import scale
@@ -192,7 +193,6 @@ REFUSED = {
     "empty.png": (b"", NO_PICTURE),
     "cut.bmp": (bitmap(9, 9), NO_PICTURE),
     "large.bmp": (bitmap(9000, 9000), "over 64,000,000 pixels"),
-    "long.bmp": (bitmap(1, 60_000_000), "30,000 a side"),
     "missing.png": (None, "No such file"),
     "": (None, "not an ordinary file"),
     "pipe.png": (None, "not an ordinary file"),

@@ -106,7 +106,7 @@ def test_a_doubtful_digit_is_read_as_the_others_on_its_page_are() -> None:
     def read(images: np.ndarray) -> np.ndarray:  # five sevens, and one that may be a 1
         p = np.full((len(images), 10), 1e-3)
         p[:, 7] = 0.99
-        p[images.sum(axis=(1, 2)).argmax()] = [1e-3, 0.55, *[1e-3] * 5, 0.45, 1e-3, 1e-3]
+        p[images.sum(axis=(1, 2)) > 30_000] = [1e-3, 0.55, *[1e-3] * 5, 0.45, 1e-3, 1e-3]
         return p
 
     answers = [int(digit.probabilities.argmax()) for digit in page_of(page, read).digits]

@@ -1,4 +1,7 @@
-"""Where ink is in a photo: told from paper, light, table, rules and boxes, as a scanner does."""
+"""Ink in a photo, told from paper, light, table and rules; and a digit's ink as MNIST has it.
+
+The network has seen nothing but MNIST: light ink on black, 20 pixels high, centred by mass.
+"""
 
 import cv2
 import numpy as np
@@ -110,3 +113,45 @@ def without_rules(mask: np.ndarray) -> np.ndarray:
         thick = cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((limit + 1, 1), np.uint8))
         rest = np.ascontiguousarray((rest & (thick | 1 - lines)).T)
     return rest if rest.any() else mask  # one straight stroke was all
+
+
+def cropped(ink: np.ndarray) -> np.ndarray:
+    """The rows and columns from the first to the last with firm ink: no soft edge, no halo."""
+    firm = ink > 0.3 * ink.max()
+    rows, columns = (np.flatnonzero(firm.any(axis=axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def resized(ink: np.ndarray, longer_side: int) -> np.ndarray:
+    """Ink (H, W) with this many pixels along its longer side, its proportions kept."""
+    size = [max(1, round(longer_side * side / max(ink.shape))) for side in ink.shape]
+    how = cv2.INTER_AREA if max(ink.shape) > longer_side else cv2.INTER_CUBIC
+    return cv2.resize(ink, size[::-1], interpolation=how)
+
+
+def thickened(ink: np.ndarray) -> np.ndarray:
+    """Ink (H, W), 80 pixels for MNIST's 20, with strokes at least as thick as MNIST's thinner ones.
+
+    A stroke's width is about its area by half of its outline's length.
+    """
+    mask = ink > 0.5
+    outline = sum(np.count_nonzero(mask[1:] != mask[:-1]) for mask in (mask, mask.T)) * np.pi / 4
+    missing = max(0, round(4 * tuned.STROKE - 2 * float(ink.sum()) / max(outline, 1)))
+    return cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (missing + 1, missing + 1)))
+
+
+def fit(ink: np.ndarray) -> np.ndarray:
+    """Ink (H, W) in [0, 1] to an image (28, 28) uint8, made as MNIST's were (LeCun et al., 1998).
+
+    The ink's bounding box is scaled to fit 20x20, its proportions kept, and put where its centre of
+    mass lies on row and column 14, as nearly as whole pixels allow. Thin strokes are thickened.
+    """
+    large = resized(cropped(ink).astype(np.float32), 80)
+    small = resized(cropped(thickened(np.pad(large, 8))), 20)
+    height, width = small.shape
+    image = np.zeros((28, 28), np.uint8)  # MNIST's images all reach 255; a thin pen's would not
+    image[:height, :width] = np.rint(255 / small.max() * small.clip(0))
+    for axis, side in enumerate(small.shape):
+        centre = image.sum(axis=1 - axis) @ np.arange(28) / image.sum()
+        image = np.roll(image, min(max(round(14 - centre), 0), 28 - side), axis)
+    return image

@@ -1,8 +1,4 @@
-"""Your own handwriting to 28x28 images like MNIST's, so that the network can read it.
-
-The network has seen nothing but MNIST: light ink on black, 20 pixels high, centred by mass. Each
-function here undoes one difference between a photo and that.
-"""
+"""Files of pictures, and the pages in them, read digit by digit."""
 
 import re
 import sys
@@ -21,12 +17,12 @@ from src.reading import tuned
 from src.reading.ink import find_ink, without_rules
 from src.reading.strokes import Digit, Part, Reader, read_parts, typical
 
-MAX_PIXELS, MAX_SIDE = 64_000_000, 30_000  # a small file can unpack to more than the memory holds
+MAX_PIXELS = 64_000_000  # a small file can unpack to more than the memory holds
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses over twice as many
 MAX_PARTS = 1000
 WORKING_SIDE, SMALL = 800, 250  # pixels: the longer side that everything here works on
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"]  # not those that Pillow runs a program for
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-OTHERS = (".heic", ".heif", ".avif", ".pdf")  # which end in a line that says what to do
+UNREAD = {".heic", ".heif", ".avif", ".pdf"}  # pictures that end in a line that says what to do
 
 
 class Page(NamedTuple):
@@ -70,70 +66,23 @@ def open_pages(source: Path | BinaryIO) -> Iterator[tuple[np.ndarray, int]]:
 
     Raises InputError, without the path, if it is no sound picture or has over MAX_PIXELS pixels.
     """
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise InputError("not an ordinary file; give a picture")  # it might never end
     try:
-        if isinstance(source, Path) and source.exists() and not source.is_file():
-            raise InputError("not an ordinary file; give a picture")  # it might never end
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(source, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-                    raise Image.DecompressionBombError
                 if image.format in ("JPEG", "MPO"):  # a phone's second frame is no picture
                     image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # reads a fraction
                     yield prepared(image)
                     return
                 for frame in ImageSequence.Iterator(image):
                     yield prepared(frame)
-    except InputError:
-        raise
     except Image.DecompressionBombError:
-        most = f"over {MAX_PIXELS:,} pixels, or {MAX_SIDE:,} a side"
-        raise InputError(f"has {most}; make it smaller") from None
+        raise InputError(f"has over {MAX_PIXELS:,} pixels; make it smaller") from None
     except Exception as error:  # damaged bytes make decoders fail in a dozen ways
         reason = f"not a picture that can be read ({', '.join(FORMATS)}); save it as a PNG or JPEG"
         raise InputError(getattr(error, "strerror", None) or reason) from error
-
-
-def cropped(ink: np.ndarray) -> np.ndarray:
-    """The rows and columns from the first to the last with firm ink: no soft edge, no halo."""
-    rows, columns = (np.flatnonzero((ink > 0.3).any(axis=axis)) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def thickened(ink: np.ndarray) -> np.ndarray:
-    """Ink (H, W), 80 pixels for MNIST's 20, with strokes at least as thick as MNIST's thinner ones.
-
-    A stroke's width is about its area by half of its outline's length.
-    """
-    mask = ink > 0.5
-    outline = sum(np.count_nonzero(mask[1:] != mask[:-1]) for mask in (mask, mask.T)) * np.pi / 4
-    missing = round(4 * tuned.STROKE - 2 * float(ink.sum()) / max(outline, 1))
-    if missing <= 0:
-        return ink
-    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (missing + 1, missing + 1))
-    return cv2.dilate(ink, pen)
-
-
-def fit(ink: np.ndarray) -> np.ndarray:
-    """Ink (H, W) in [0, 1] to an image (28, 28) uint8, made as MNIST's were (LeCun et al., 1998).
-
-    The ink's bounding box is scaled to fit 20x20, its proportions kept, and put where its centre of
-    mass lies on row and column 14, as nearly as whole pixels allow. Thin strokes are thickened.
-    """
-    box = cropped(ink).astype(np.float32)
-    size = [max(1, round(80 * side / max(box.shape))) for side in box.shape]
-    how = cv2.INTER_AREA if max(box.shape) > 80 else cv2.INTER_CUBIC
-    large = cv2.resize(box, size[::-1], interpolation=how)
-    large = cropped(thickened(np.pad(large, 8)))
-    size = [max(1, round(20 * side / max(large.shape))) for side in large.shape]
-    scaled = Image.fromarray(large).resize(size[::-1], Image.Resampling.LANCZOS)
-    small = np.asarray(scaled).clip(0, None)
-    result = np.zeros((28, 28), np.uint8)  # MNIST's images all reach 255; a thin pen's would not
-    result[: size[0], : size[1]] = np.rint(255 / small.max() * small)
-    for axis, side in enumerate(size):
-        centre = result.sum(axis=1 - axis) @ np.arange(28) / result.sum()
-        result = np.roll(result, min(max(round(14 - centre), 0), 28 - side), axis)
-    return result
 
 
 def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part]]:
@@ -154,18 +103,16 @@ def find_parts(off: np.ndarray, mask: np.ndarray) -> tuple[list[Part], list[Part
         right, bottom = mask.shape[1] - left - width, mask.shape[0] - top - height
         at_edge = min(left, top, right, bottom) <= 1
         parts.append(Part(x, y, x + ink.shape[1], y + ink.shape[0], ink, at_edge))
-        measured.append((area, off[box][own].mean(), inside[box][own].max(), at_edge, height))
+        large = max(width, height) >= speck
+        measured.append((area, off[box][own].mean(), inside[box][own].max(), height, large))
     if not parts:
         raise InputError("nothing is written on it")
-    area, strength, thick, edge, tall = np.array(measured).T
-    inner = (edge == 0) | edge.all()
-    most = int(np.where(inner, area * strength, 0).argmax())
-    firm = strength > tuned.FAINTER * strength[most]
-    pen = np.median(thick[inner & firm & (tall > 0.3 * tall[most])])
-    large = np.array([max(part.width, part.height) - 2 >= speck for part in parts])
-    thickest = np.where(edge, *reversed(tuned.THICKER)) * pen
-    writing = firm & large & (tuned.THINNER * pen < thick) & (thick < thickest)
-    others = ~writing & (firm | large) & writing.any()  # a faint speck is the paper's
+    area, strength, thick, tall, large = np.array(measured).T
+    main = int((area * strength).argmax())
+    firm = strength > tuned.FAINTER * strength[main]
+    pen = np.median(thick[firm & (tall > 0.3 * tall[main])])
+    writing = firm & (large > 0) & (tuned.THINNER * pen < thick) & (thick < tuned.THICKER * pen)
+    others = ~writing & (firm | (large > 0)) & writing.any()  # a faint speck is the paper's
     return list(compress(parts, writing | ~writing.any())), list(compress(parts, others))
 
 
@@ -188,7 +135,7 @@ def find_digits(picture: np.ndarray, longer_side: int, read: Reader) -> Page:
     parts, others = find_parts(off, without_rules(mask))
     if len(parts) > MAX_PARTS:
         raise InputError(f"over {MAX_PARTS} strokes; take a picture of a part of it")
-    lines, marks = read_parts(parts, read, fit)
+    lines, marks = read_parts(parts, read)
     if not lines:
         raise InputError("no digits are on it")
     marks = [mark for mark in [*others, *marks] if mark.size > 0.08 * typical(parts)]
@@ -222,9 +169,11 @@ def pictures_in(paths: list[Path]) -> list[Path]:
         if path.is_dir():
             listed = [file for file in path.iterdir() if not file.name.startswith(".")]
             listed.sort(key=lambda f: re.sub("[0-9]+", lambda n: n[0].zfill(20), f.name))
-            inside = [file for file in listed if file.suffix.lower() in (*SUFFIXES, *OTHERS)]
+            extensions = Image.registered_extensions()
+            known = {name for name, kind in extensions.items() if kind in FORMATS} | UNREAD
+            inside = [file for file in listed if file.suffix.lower() in known]
             if not inside:
-                raise InputError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
+                raise InputError(f"{path}: no pictures in this folder ({', '.join(FORMATS)})")
             if others := [file.name for file in listed if file not in inside]:
                 print(one_line(f"{path}: no pictures: {', '.join(others)}"), file=sys.stderr)
         found += inside

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from src.reading import tuned
+from src.reading.ink import fit
 
 Reader = Callable[[np.ndarray], np.ndarray]  # images (N, 28, 28) uint8 to probabilities (N, 10)
-Fit = Callable[[np.ndarray], np.ndarray]  # ink (H, W) to an image (28, 28) uint8
 
 
 class Part(NamedTuple):
@@ -80,11 +80,10 @@ def gap(a: Part, b: Part) -> int:
 
 
 def typical(parts: list[Part]) -> float:
-    """The height of a digit: what most of the written area agrees on, be there specks beside it."""
-    sizes = np.array([part.size for part in parts])
-    areas = np.array([part.width * part.height for part in parts])
-    alike = (sizes <= 1.05 * sizes[:, None]) & (sizes >= 0.5 * sizes[:, None])
-    return float(np.quantile(sizes[alike[(alike @ areas).argmax()]], 0.75, method="nearest"))
+    """The height of a digit: 60 % of the written area belongs to parts that are no larger."""
+    by_size = sorted(parts, key=lambda part: part.size)
+    areas = np.cumsum([part.width * part.height for part in by_size])
+    return by_size[int(np.searchsorted(areas, 0.6 * areas[-1]))].size
 
 
 def lines_of(parts: list[Part], size: float) -> tuple[list[list[Part]], list[Part]]:
@@ -93,21 +92,20 @@ def lines_of(parts: list[Part], size: float) -> tuple[list[list[Part]], list[Par
     A whole digit continues the line whose last digit is about as high on the page; a piece belongs
     to the line of the nearest whole digit.
     """
-    wholes: list[list[Part]] = []
-    for part in sorted((p for p in parts if p.size >= tuned.WHOLE * size), key=lambda p: p.left):
-        away = [abs(line[-1].middle - part.middle) for line in wholes]
-        if away and min(away) < tuned.SAME_LINE * size:
-            wholes[int(np.argmin(away))].append(part)
-        else:
-            wholes.append([part])
-    wholes.sort(key=lambda line: float(np.mean([part.middle for part in line])))
-    lines = [list(line) for line in wholes]
+    lines: list[list[Part]] = []
     strays: list[Part] = []
+    for part in sorted(parts, key=lambda part: part.left):
+        if part.size >= tuned.WHOLE * size:
+            away = [abs(line[-1].middle - part.middle) for line in lines]
+            if min(away, default=size) < tuned.SAME_LINE * size:
+                lines[int(np.argmin(away))].append(part)
+            else:
+                lines.append([part])
+    lines.sort(key=lambda line: float(np.mean([part.middle for part in line])))
     for part in parts:
         if part.size < tuned.WHOLE * size:
-            near = [min(gap(part, whole) for whole in line) for line in wholes]
-            best = int(np.argmin(near))
-            (lines[best] if near[best] < tuned.STRAY * size else strays).append(part)
+            near = [min(gap(part, other) for other in line) for line in lines]
+            (lines[int(np.argmin(near))] if min(near) < tuned.WHOLE * size else strays).append(part)
     return [sorted(line, key=lambda part: (part.left, part.right)) for line in lines], strays
 
 
@@ -128,9 +126,16 @@ def cut(part: Part, size: float) -> list[Part]:
     return pieces
 
 
-def against(run: list[Part], whole: Part, size: float) -> float:
-    """What speaks against these parts being one digit, whatever the network makes of it."""
-    cost = tuned.A_DIGIT + tuned.A_CUT * whole.cut
+def read_digits(wholes: list[Part], read: Reader) -> list[Digit]:
+    """What the network makes of each, if it is one digit."""
+    images = np.stack([fit(whole.ink) for whole in wholes])
+    return [Digit(*row) for row in zip(wholes, images, read(images))]
+
+
+def cost_of(digit: Digit, run: list[Part], size: float) -> float:
+    """What speaks against these parts being that digit: -log p, its shape, and its gaps."""
+    whole = digit.part
+    cost = tuned.A_DIGIT + tuned.A_CUT * whole.cut - float(np.log(digit.probabilities.max()))
     unusual = abs(float(np.log(whole.size / size)))
     cost += tuned.UNUSUAL[1] * max(0, unusual - tuned.UNUSUAL[0])
     cost += tuned.BROAD[1] * max(0, whole.width / size - tuned.BROAD[0])
@@ -144,7 +149,7 @@ def against(run: list[Part], whole: Part, size: float) -> float:
     return cost + tuned.AT_EDGE * edge * (edge < len(run))
 
 
-def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading:
+def read_line(parts: list[Part], size: float, read: Reader) -> Reading:
     """The best reading of one line, of parts in order from left to right.
 
     Each run of parts may be one digit, and each part no digit at all. Of all ways to divide the
@@ -156,57 +161,50 @@ def read_line(parts: list[Part], size: float, read: Reader, fit: Fit) -> Reading
     for part in parts:
         wide = part.width > tuned.WIDE * max(part.height, 0.8 * size)
         atoms += cut(part, size) if wide else [part]
-    runs = []
-    for first in range(len(atoms)):
-        for last in range(first + 1, min(len(atoms), first + 6) + 1):
-            whole = joined(atoms[first:last])
-            if last == first + 1 or whole.width < 1.5 * size:
-                runs.append((first, last, whole, fit(whole.ink)))
-    probabilities = read(np.stack([image for *_, image in runs]))
     best = [Reading(0.0, [], [])]  # of the first 0, 1, 2, ... atoms
     for end, atom in enumerate(atoms, 1):
         cost, digits, marks = best[-1]
         cost += tuned.LEFT_OUT[atom.at_edge] * min(1.0, atom.size / size)
         options = [Reading(cost, digits, [*marks, atom])]
-        for (first, last, whole, image), p in zip(runs, probabilities):
-            if last == end:
-                cost, digits, marks = best[first]
-                cost += against(atoms[first:last], whole, size) - float(np.log(p.max()))
-                options.append(Reading(cost, [*digits, Digit(whole, image, p)], marks))
+        runs = [atoms[first:end] for first in range(max(0, end - 6), end)]
+        for run, digit in zip(runs, read_digits([joined(run) for run in runs], read)):
+            cost, digits, marks = best[end - len(run)]
+            cost += cost_of(digit, run, size)
+            options.append(Reading(cost, [*digits, digit], marks))
         best.append(min(options, key=lambda option: option.cost))
     return best[-1]
 
 
-def with_prior(lines: list[list[Digit]]) -> list[list[Digit]]:
-    """The digits, their probabilities times how often each class is among the page's others.
+def apply_prior(lines: list[list[Digit]]) -> None:
+    """Multiply each digit's probabilities, in place, by how often each class is among the others.
 
     A table of one class is read better so, and a page of all classes no worse. To the count of each
     class a few are added (Laplace's rule of succession).
     """
-    p = np.array([digit.probabilities for line in lines for digit in line]).reshape(-1, 10)
-    p *= tuned.OTHERS + p.sum(axis=0) - p
-    rows = iter(p / p.sum(axis=1, keepdims=True))
-    return [[digit._replace(probabilities=next(rows)) for digit in line] for line in lines]
+    rows = [digit.probabilities for line in lines for digit in line]
+    total = tuned.OTHERS + np.sum(rows, axis=0)
+    for row in rows:
+        row *= total - row
+        row /= row.sum()
 
 
-def read_parts(parts: list[Part], read: Reader, fit: Fit) -> tuple[list[list[Digit]], list[Part]]:
+def read_parts(parts: list[Part], read: Reader) -> tuple[list[list[Digit]], list[Part]]:
     """The digits of a page, line by line, and the parts that are none.
 
-    Or one digit whose strokes are broken, if that costs less.
+    Or one digit whose strokes are broken, if they are close together and that costs less.
     """
     size = typical(parts)
-    lines, strays = lines_of(parts, size)
-    readings = [read_line(line, max(0.75 * size, typical(line)), read, fit) for line in lines]
-    whole, count = joined(parts), sum(len(reading.digits) for reading in readings)
+    lines, marks = lines_of(parts, size)
+    readings = [read_line(line, max(0.75 * size, typical(line)), read) for line in lines]
+    digits = [reading.digits for reading in readings if reading.digits]
+    whole = joined(parts)
     reach = round(0.15 * whole.height) | 1
     near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
     compact = whole.width < 1.4 * whole.height and cv2.connectedComponents(near)[0] == 2
-    if 1 < len(parts) < 12 and count < 8 and compact:
-        image = fit(whole.ink)
-        probabilities = read(image[None])[0]
-        if tuned.A_DIGIT * count - float(np.log(probabilities.max())) < sum(
-            reading.cost for reading in readings
-        ):
-            return [[Digit(whole, image, probabilities)]], []
-    marks = [*strays, *(mark for reading in readings for mark in reading.marks)]
-    return with_prior([reading.digits for reading in readings if reading.digits]), marks
+    if len(parts) < 12 and compact:
+        [one] = read_digits([whole], read)
+        cost = tuned.A_DIGIT * sum(map(len, digits)) - float(np.log(one.probabilities.max()))
+        if cost < sum(reading.cost for reading in readings):
+            return [[one]], []
+    apply_prior(digits)
+    return digits, [*marks, *(mark for reading in readings for mark in reading.marks)]

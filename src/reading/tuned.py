@@ -11,13 +11,12 @@ THIN = 0.012  # T: of a picture's longer side; no rule is thicker
 LINE = 0.05  # T, S: of a picture's longer side; the shortest wall of a box
 FAINTER = 0.4  # T: of the main stroke's strength; what is fainter is a stain or shines through
 SPECK = 0.02  # T: of a picture's shorter side; smaller marks are no writing
-THICKER = (3.0, 2.2)  # T: times the usual pen; what is thicker is no stroke (second: at the edge)
+THICKER = 3.0  # T: times the usual pen; what is thicker is no stroke
 THINNER = 0.25  # S: times the usual pen; what is thinner is a border's edge
 
 STROKE = 2.4  # T: pixels of 28; thinner strokes are thickened to this (MNIST's: 2.1 to 4.3)
-WHOLE = 0.5  # S: of a digit's height; smaller parts are pieces of a digit, or none
+WHOLE = 0.4  # S: of a digit's height; smaller parts are pieces of a digit, if so near to one
 SAME_LINE = 0.6  # S: digit heights by which neighbours in a line may be apart, down
-STRAY = 0.5  # S: digit heights; a piece this far from every digit belongs to none
 WIDE = 0.8  # C: heights; what is wider may be several digits that touch
 OTHERS = 2.0  # S: digits of each class that every page is taken to hold beside those on it
 
