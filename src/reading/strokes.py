@@ -142,8 +142,7 @@ def cost_of(digit: Digit, run: list[Part], size: float) -> float:
     cost += tuned.FLAT[1] * max(0, whole.width / whole.height - tuned.FLAT[0])
     for a, b in pairwise(run):
         if not b.cut:
-            beside = a.right - b.left < 0.5 * min(a.width, b.width)
-            both = min(a.height, b.height) > 0.7 * size and beside
+            both = min(a.height, b.height) > 0.7 * size
             cost += tuned.A_GAP * gap(a, b) / size + tuned.TWO_WHOLE * both
     edge = sum(part.at_edge for part in run)
     return cost + tuned.AT_EDGE * edge * (edge < len(run))
@@ -191,12 +190,13 @@ def apply_prior(lines: list[list[Digit]]) -> None:
 def read_parts(parts: list[Part], read: Reader) -> tuple[list[list[Digit]], list[Part]]:
     """The digits of a page, line by line, and the parts that are none.
 
-    Or one digit whose strokes are broken, if they are close together and that costs less.
+    Or one digit whose strokes are broken, if that costs less.
     """
     size = typical(parts)
     lines, marks = lines_of(parts, size)
     readings = [read_line(line, max(0.75 * size, typical(line)), read) for line in lines]
     digits = [reading.digits for reading in readings if reading.digits]
+    marks += [mark for reading in readings for mark in reading.marks]
     whole = joined(parts)
     reach = round(0.15 * whole.height) | 1
     near = cv2.dilate((whole.ink > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
@@ -207,4 +207,4 @@ def read_parts(parts: list[Part], read: Reader) -> tuple[list[list[Digit]], list
         if cost < sum(reading.cost for reading in readings):
             return [[one]], []
     apply_prior(digits)
-    return digits, [*marks, *(mark for reading in readings for mark in reading.marks)]
+    return digits, marks
