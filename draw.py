@@ -158,10 +158,8 @@ def main() -> None:
     port = whole_number(0, 65535)
     parser.add_argument("--port", type=port, default=0, help="default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
-    drawn = ROOT / "results" / "drawn.csv"
-    parser.add_argument("--out", type=Path, default=drawn, help="default: results/drawn.csv")
     arguments = parser.parse_args()
-    page = Page(arguments.model, arguments.out)
+    page = Page(arguments.model, ROOT / "results" / "drawn.csv")
     server = LocalServer(ROOT / "page", page.actions, arguments.port)
     print(f"draw here: {server.url}\nCtrl-C ends", flush=True)
     if not arguments.no_browser:  # in a thread: one in a terminal would not return
