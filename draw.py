@@ -31,7 +31,7 @@ from src.reading.saved import DEFAULT_MODEL, load_models, mean_probabilities
 from src.utils import scale
 
 SIDE = 200  # pixels of a drawing's side, as the page sends it
-HEADER = ",".join(["label", *(f"pixel{number}" for number in range(784))]).encode()
+HEADER = ["label", *(f"pixel{number}" for number in range(784))]
 
 
 def to_image(body: bytes) -> np.ndarray:
@@ -69,16 +69,22 @@ def trace(network: NeuralNetwork, cache: list[tuple], layer: int, unit: int) -> 
 def save(path: Path, image: np.ndarray, label: int) -> int:
     """Append an image (28, 28) to a CSV in Kaggle's format, whole or not at all; its row's number.
 
-    Raises InputError if the file is something else, or a spreadsheet has saved it otherwise.
+    A spreadsheet may have saved it with semicolons, tabs, or as UTF-16. Raises InputError if the
+    file is something else.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
-        lines = path.read_bytes().splitlines() if path.exists() else [HEADER]
-        if lines[:1] != [HEADER]:
+        before = path.read_bytes() if path.exists() else ",".join(HEADER).encode()
+        encoding = "utf-16-le" if before.startswith(b"\xff\xfe") else "utf-8"
+        text = before.decode(encoding, errors="replace").removeprefix("\ufeff")
+        lines, delimiter = text.splitlines(), text[5:6] or ","
+        if not lines or lines[0].split(delimiter) != HEADER:
             raise InputError(f"{path} does not begin with label,pixel0,...; move it away")
-        row = ",".join(map(str, [label, *image.ravel()])).encode()
+        row = delimiter.join(map(str, [label, *image.ravel()])) + "\n"
+        if not text.endswith("\n"):
+            row = "\n" + row
         with replacing(path) as temporary:
-            temporary.write_bytes(b"\n".join([*lines, row, b""]))
+            temporary.write_bytes(before + row.encode(encoding))
     return len(lines)
 
 

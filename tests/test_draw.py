@@ -133,19 +133,26 @@ def test_drawings_saved_at_once_are_read_as_kaggles(tmp_path: Path, digits: Data
     assert (images == digits.images[labels]).all()
 
 
-@pytest.mark.parametrize("ending", [b"\r\n", b"\n", b""])
-def test_what_an_editor_has_saved_is_appended_to(
-    ending: bytes, tmp_path: Path, digits: Data
+@pytest.mark.parametrize(
+    ("delimiter", "encoding", "newline"),  # "": the last line has no end
+    [(",", "utf-8-sig", "\r\n"), (";", "utf-8", ""), ("\t", "utf-16", "\r\n"), (";", "utf-16", "")],
+)
+def test_what_a_spreadsheet_has_saved_is_appended_to(
+    delimiter: str, encoding: str, newline: str, tmp_path: Path, digits: Data
 ) -> None:
     path = tmp_path / "drawn.csv"
     draw.save(path, digits.images[0], 1)
-    path.write_bytes(path.read_bytes().rstrip().replace(b"\n", ending or b"\n") + ending)
+    text = path.read_text().rstrip().replace(",", delimiter)
+    text = text.replace("\n", newline or "\n") + newline
+    path.write_bytes(text.encode(encoding))
+    before = path.read_bytes()
     assert draw.save(path, digits.images[1], 2) == 2
+    assert path.read_bytes().startswith(before)
     images, labels = read_table(path)
     assert (images == digits.images[:2]).all() and labels.tolist() == [1, 2]  # type: ignore
 
 
-@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"label;pixel0\n", b"\xff\xfe\x00", b""])
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"\xff\xfe\x00", b""])
 def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "drawn.csv"
     path.write_bytes(content)
