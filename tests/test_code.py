@@ -112,8 +112,19 @@ def test_experiments_counts_as_soon_as_it_does_more_than_ask(statement: str, cou
 
 
 def test_annotations_of_fields_count_since_dataclasses_read_them() -> None:
-    texts = {"a.py": b"class A:\n    x: int = 1\n"}
-    assert code_key(texts) != code_key({"a.py": b"class A:\n    x: ClassVar[int] = 1\n"})
+    one, other = (f"class A:\n    x: {kind} = 1\n".encode() for kind in ("int", "ClassVar[int]"))
+    assert code_key({"src/a.py": one}) != code_key({"src/a.py": other})
+
+
+def test_a_file_beside_the_scripts_counts_if_another_names_it() -> None:
+    plots = {"my_plots.py": b"import train\ntrain.train\n"}
+    assert code_key(TEXTS | plots) == KEY
+    used = TEXTS["experiments.py"] + b"from my_plots import HIDDEN\n"
+    keys = {
+        code_key(TEXTS | {"experiments.py": used, "my_plots.py": b"HIDDEN = %d" % n})
+        for n in (1, 2)
+    }
+    assert len(keys | {KEY}) == 3
 
 
 def test_the_key_does_not_depend_on_the_hash_seed() -> None:
