@@ -76,7 +76,7 @@ def test_hidden_layers_on_the_command_line(line, hidden):
 
 @pytest.mark.parametrize("text", ["12x", "1.5", "9" * 5000, "256,"])
 def test_a_size_that_is_no_number_is_named(text):
-    with pytest.raises(InputError, match=r"--hidden: invalid layers value"):
+    with pytest.raises(InputError, match=r"--hidden: .*give 256,128, say, or none"):
         parsed(f"--hidden {text}")
 
 

@@ -116,7 +116,7 @@ def add_flags(parser: argparse.ArgumentParser, values: dict[str, object]) -> Non
             style = {"action": argparse.BooleanOptionalAction}
         elif isinstance(allowed, list):
             style["choices"] = allowed
-        default = values.get(each.name, each.default)
+        default = typed(values.get(each.name, each.default))
         what = f"{each.metadata['what']} (default: {default})".replace("%", "%%")
         name = "--" + each.name.replace("_", "-")
         parser.add_argument(name, default=argparse.SUPPRESS, help=what, **style)
@@ -124,7 +124,15 @@ def add_flags(parser: argparse.ArgumentParser, values: dict[str, object]) -> Non
 
 def layers(text: str) -> tuple[int, ...]:
     """The hidden layers that are typed as 256,128, or as none."""
-    return () if text == "none" else tuple(map(int, text.split(",")))
+    try:
+        return () if text == "none" else tuple(map(int, text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: give 256,128, say, or none") from None
+
+
+def typed(value: Any) -> str:
+    """A value as its flag takes it."""
+    return ",".join(map(str, value)) or "none" if isinstance(value, (tuple, list)) else str(value)
 
 
 def as_flags(config: Config) -> str:
@@ -133,6 +141,5 @@ def as_flags(config: Config) -> str:
     for name, value in vars(config).items():
         if value != getattr(plain, name):
             flag = "--" + name.replace("_", "-")
-            text = ",".join(map(str, value)) or "none" if name == "hidden" else value
-            words.append(flag if value is True else f"{flag} {text}")
+            words.append(flag if value is True else f"{flag} {typed(value)}")
     return " ".join(words)
