@@ -2,15 +2,13 @@
 
 import contextlib
 import errno
-import io
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from src.common.errors import InputError
 
@@ -35,54 +33,42 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except OSError as error:
-        raise located(error, path) from error
+        message = error.strerror or str(error)
+        raise OSError(error.errno or errno.EIO, message, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def located(error: OSError, path: Path) -> OSError:
-    """The same error, saying what was to be written."""
-    return OSError(error.errno or errno.EIO, error.strerror or str(error), str(path))
-
-
-@contextlib.contextmanager
-def locked(path: Path, message: str) -> Iterator[None]:
-    """Hold the lock file `path`. Raises InputError(message) at once if another process holds it."""
+def locked(path: Path, message: str) -> AcquireReturnProxy:
+    """Hold the lock file `path` in a with block. Raises InputError(message) if another does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        return FileLock(path).acquire(timeout=0)
     except Timeout:
         raise InputError(message) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.ndarray]:
     """The arrays of an .npz file that need not be trusted: nothing is unpickled.
 
-    Raises InputError if it is no sound .npz, lacks one of `keys`, or has or unpacks to over `limit`
-    bytes, and OSError if it cannot be read at all.
+    Raises InputError if it is no sound .npz, lacks one of `keys`, or unpacks to over `limit` bytes,
+    and OSError if it cannot be opened.
     """
-    too_large = InputError(f"{path}: has more than {limit:,} bytes, or unpacks to more")
-    if path.stat().st_size > limit:
-        raise too_large
-    content = io.BytesIO(path.read_bytes())
-    try:
-        with zipfile.ZipFile(content) as archive:
-            if sum(member.file_size for member in archive.infolist()) > limit:
-                raise too_large
-        with np.load(content, allow_pickle=False) as file:
-            if missing := [key for key in keys if key not in file.files]:
-                found = ", ".join(map(repr, file.files)) or "nothing"
-                raise InputError(f"{path}: has no array {missing[0]!r}, only {found}")
-            return {key: np.asanyarray(file[key]) for key in file.files}
-    except InputError:
-        raise
-    except Exception as error:  # damaged bytes make zipfile, zlib and NumPy fail in a dozen ways
-        raise InputError(f"{path}: not a sound .npz file ({error!r}); fetch it again") from error
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                if sum(member.file_size for member in arrays.zip.infolist()) > limit:
+                    raise InputError(f"{path}: unpacks to more than {limit:,} bytes")
+                found = {key: np.asanyarray(arrays[key]) for key in arrays.files}
+        except InputError:
+            raise
+        except Exception as error:  # damaged bytes make zipfile, zlib and NumPy fail in many ways
+            message = f"{path}: not a sound .npz file ({error!r}); fetch it again"
+            raise InputError(message) from error
+    if missing := [key for key in keys if key not in found]:
+        names = ", ".join(map(repr, found)) or "nothing"
+        raise InputError(f"{path}: has no array {missing[0]!r}, only {names}")
+    return found
 
 
 def make_writable(folder: Path, flag: str = "--results") -> None:
