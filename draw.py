@@ -6,7 +6,7 @@
 Nothing on the page is made up: it shows what `forward` computes, with the code that trains.
 """
 
-from src.common.start import start
+from src.common.script import ArgumentParser, run_script, start, whole_number
 
 start(__name__)  # before NumPy is imported: one BLAS thread
 
@@ -21,7 +21,6 @@ from filelock import FileLock
 from src.activations import ACTIVATIONS
 from src.common.errors import InputError
 from src.common.files import replacing
-from src.common.script import ArgumentParser, run_script, whole_number
 from src.common.server import LocalServer
 from src.digits.data import EMBEDDED, ROOT, load_data
 from src.digits.preprocessing import PREPROCESSING

@@ -11,7 +11,7 @@ A finished run is kept in results/runs/ and trained again only if its hyperparam
 code or NumPy have changed; if you stop a sweep, the same command continues it.
 """
 
-from src.common.start import start
+from src.common.script import ArgumentParser, run_script, start, whole_number
 
 start(__name__)  # before NumPy is imported: one BLAS thread, and the code as it is now
 
@@ -142,7 +142,6 @@ from pathlib import Path
 
 from src.common.errors import InputError
 from src.common.files import locked
-from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.data import ROOT, load_data
 
 

@@ -9,7 +9,7 @@ A picture may show one digit or many, in lines; all pages of a file and all pict
 read. A table with labels is scored, and its answers are written only if --out says where.
 """
 
-from src.common.start import start
+from src.common.script import ArgumentParser, run_script, start
 
 start(__name__)  # before NumPy is imported: one BLAS thread
 
@@ -24,7 +24,6 @@ import pandas as pd
 
 from src.common.errors import InputError, one_line
 from src.common.files import make_writable, replacing
-from src.common.script import ArgumentParser, run_script
 from src.digits.data import ROOT
 from src.digits.formats import is_table, read_table
 from src.digits.preprocessing import PREPROCESSING

@@ -7,7 +7,7 @@
 Writes curves.png, history.csv, network.npz and more to results/train/.
 """
 
-from src.common.start import start
+from src.common.script import ArgumentParser, held_back, run_script, start, whole_number
 
 start(__name__)  # before NumPy is imported: one BLAS thread, and the code as it is now
 
@@ -35,7 +35,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from src.common.errors import InputError
-from src.common.script import ArgumentParser, run_script, whole_number
 from src.digits.augmentation import augment
 from src.digits.data import ROOT, Data, load_data, row_hashes
 from src.losses import cross_entropy
@@ -115,7 +114,6 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     from src.common.code import code_key, sources
     from src.common.files import keep_only, locked
-    from src.common.script import held_back
     from src.runs import messages
     from src.runs.recipes import chosen
     from src.runs.storage import folder_for, identity_of, write_folder

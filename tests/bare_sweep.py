@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from src.common.start import start
+from src.common.script import run_script, start
 
 start(__name__)
 if "wait" in sys.argv:  # until the test has done something to the sources
@@ -14,8 +14,6 @@ if "wait" in sys.argv:  # until the test has done something to the sources
     sys.stdin.readline()
 
 import json
-
-from src.common.script import run_script
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-from src.common.start import BLAS
+from src.common.script import BLAS
 
 os.environ.update(dict.fromkeys(BLAS, "1"))  # as in the scripts, before NumPy is imported
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from src.common import code
-from src.common.start import BLAS
+from src.common.script import BLAS
 from src.runs import pool
 from src.runs.pool import jobs_possible, run_tasks
 from tests.conftest import ROOT
@@ -182,12 +182,11 @@ def test_workers_may_be_killed_at_any_moment(seed: int, monkeypatch: pytest.Monk
 PARENT = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from src.common.start import start
+from src.common.script import run_script, start
 start(__name__)
 import pickle
 import numpy as np
 from src.common import code
-from src.common.script import run_script
 from src.runs.pool import run_tasks
 
 def main():

@@ -8,20 +8,19 @@ import sys
 
 import pytest
 
-from src.common.errors import InputError, explain
-from src.common.start import BLAS
+from src.common.errors import InputError
+from src.common.script import BLAS, explain
 from tests.conftest import ROOT
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and a POSIX shell")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 ENVIRONMENT["PYTHONPATH"] = str(ROOT)
 SCRIPT = """\
-from src.common.start import start
+from src.common.script import held_back, run_script, start
 start(__name__)
 {imports}
 import os, signal, sys, time
 from src.common.errors import InputError
-from src.common.script import held_back, run_script
 def main():
     {body}
 run_script(main)

@@ -70,7 +70,7 @@ def freeze(script: CodeType) -> Sources | None:
     if text and compiled(text, path) != script:
         print(f"error: {path.name} was changed while it started; start it again", file=sys.stderr)
         sys.exit(2)
-    sources.install(keep=("src.common.code", "src.common.errors", "src.common.start"))
+    sources.install(keep=("src.common.code", "src.common.errors", "src.common.script"))
     return sources
 
 

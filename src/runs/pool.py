@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from src.common.code import ROOT
-from src.common.start import BLAS
+from src.common.script import BLAS
 
 # What a run prints on file descriptor 1 must not garble the answers: they get one of their own.
 WORKER = """
