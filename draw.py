@@ -6,7 +6,7 @@
 Nothing on the page is made up: it shows what `forward` computes, with the code that trains.
 """
 
-from src.common.script import ArgumentParser, run_script, start, whole_number
+from src.common.script import ArgumentParser, run_script, start
 
 start(__name__)  # before NumPy is imported: one BLAS thread
 
@@ -160,12 +160,10 @@ def number(query: dict, name: str, below: int) -> int:
 def main() -> None:
     parser = ArgumentParser(__doc__)
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
-    port = whole_number(0, 65535)
-    parser.add_argument("--port", type=port, default=0, help="default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     arguments = parser.parse_args()
     page = Page(arguments.model, ROOT / "results" / "drawn.csv")
-    server = LocalServer(ROOT / "page", page.actions, arguments.port)
+    server = LocalServer(ROOT / "page", page.actions)
     print(f"draw here: {server.url}\nCtrl-C ends", flush=True)
     if not arguments.no_browser:  # in a thread: one in a terminal would not return
         threading.Thread(target=webbrowser.open, args=[server.url], daemon=True).start()

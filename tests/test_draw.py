@@ -24,7 +24,6 @@ from src.digits.data import ROOT, Data
 from src.digits.formats import read_table
 from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
-from src.reading import saved
 from src.reading.saved import mean_probabilities, save_network
 from src.utils import scale
 
@@ -54,7 +53,7 @@ def server(page: draw.Page) -> LocalServer:
 
 def ask(server: LocalServer, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
     """Status and content of the answer; `path` follows the token unless it begins with /."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=WAIT)
+    connection = http.client.HTTPConnection(server.host, timeout=WAIT)
     path = path if path.startswith("/") else f"/{server.token}/{path}"
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request("POST" if body else "GET", path, body, headers)
@@ -185,14 +184,13 @@ def test_the_page_and_its_parts_are_handed_out(server: LocalServer) -> None:
         text = content.decode().replace("http://www.w3.org/2000/svg", "")
         assert "//" not in re.sub(r"(^|\s)//\s.*", "", text), "it needs something from elsewhere"
     assert ask(server, "")[1] == (ROOT / "page" / "index.html").read_bytes()
-    assert server.listener.getsockname()[0] == "127.0.0.1"  # for this machine only
+    assert server.server.socket.getsockname()[0] == "127.0.0.1"  # for this machine only
     assert LocalServer(ROOT / "page", {}).token != server.token
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:1", "127.0.0.1.evil.example:{}", ""])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:1", "{}.evil.example", ""])
 def test_a_foreign_host_is_refused(server: LocalServer, host: str) -> None:
-    assert b"the host is not 127.0.0.1" in ask(server, "", Host=host.format(server.port))
-    assert ask(server, "", Host=f"localhost:{server.port}")[0] == 200
+    assert b"the host is not 127.0.0.1" in ask(server, "", Host=host.format(server.host))
 
 
 @pytest.mark.parametrize(
@@ -216,19 +214,6 @@ def test_what_the_page_does_not_ask_is_refused(server: LocalServer, path: str, s
 def test_a_long_body_is_refused_before_it_is_read(server: LocalServer) -> None:
     assert ask(server, "think?network=0", Content_Length=str(MAX_BODY + 1))[0] == 413
     assert ask(server, "think?network=0", bytes(MAX_BODY))[0] == 400  # read, but no drawing
-
-
-def test_what_a_user_can_fix_is_named(
-    server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(InputError, match=f"port {server.port}: .* --port"):  # it is in use
-        LocalServer(ROOT / "page", {}, server.port)
-    for module in (draw, saved):
-        monkeypatch.setattr(module, "DEFAULT_MODEL", tmp_path / "network.npz")
-    for argument, line in [("--port=65536", "65536"), ("--no-browser", "train.py --recipe best")]:
-        monkeypatch.setattr(sys, "argv", ["draw.py", argument])
-        with pytest.raises(InputError, match=line):
-            draw.main()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C as a signal")

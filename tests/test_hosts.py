@@ -35,7 +35,7 @@ assert sys.modules["src.losses"] is not losses, "an edited module has to be read
 assert run("train.py", "--epochs", "many") == 2
 assert run("predict.py", "none.csv") == 2
 assert run("experiments.py", "--list") == 0
-assert run("draw.py", "--port", "none") == 2
+assert run("draw.py", "--model", "none.npz") == 2
 assert state() == before, (before, state())
 """
 IDLE = """\
