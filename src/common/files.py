@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -51,20 +52,22 @@ def locked(path: Path, message: str) -> AcquireReturnProxy:
 def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.ndarray]:
     """The arrays of an .npz file that need not be trusted: nothing is unpickled.
 
-    Raises InputError if it is no sound .npz, lacks one of `keys`, or unpacks to over `limit` bytes,
-    and OSError if it cannot be opened.
+    Raises InputError if it is no sound .npz, lacks one of `keys`, or has or unpacks to over `limit`
+    bytes, and OSError if it cannot be read at all.
     """
-    with open(path, "rb") as file:
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                if sum(member.file_size for member in arrays.zip.infolist()) > limit:
-                    raise InputError(f"{path}: unpacks to more than {limit:,} bytes")
-                found = {key: np.asanyarray(arrays[key]) for key in arrays.files}
-        except InputError:
-            raise
-        except Exception as error:  # damaged bytes make zipfile, zlib and NumPy fail in many ways
-            message = f"{path}: not a sound .npz file ({error!r}); fetch it again"
-            raise InputError(message) from error
+    too_large = InputError(f"{path}: has more than {limit:,} bytes, or unpacks to more")
+    if path.stat().st_size > limit:
+        raise too_large
+    content = io.BytesIO(path.read_bytes())
+    try:
+        with np.load(content, allow_pickle=False) as file:
+            if sum(member.file_size for member in file.zip.infolist()) > limit:
+                raise too_large
+            found = {key: np.asanyarray(file[key]) for key in file.files}
+    except InputError:
+        raise
+    except Exception as error:  # damaged bytes make zipfile, zlib and NumPy fail in a dozen ways
+        raise InputError(f"{path}: not a sound .npz file ({error!r}); fetch it again") from error
     if missing := [key for key in keys if key not in found]:
         names = ", ".join(map(repr, found)) or "nothing"
         raise InputError(f"{path}: has no array {missing[0]!r}, only {names}")

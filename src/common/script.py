@@ -30,17 +30,16 @@ def start(name: str) -> None:
     if script.f_back is None:  # not in a notebook, an IDE or a debugger, nor imported by a module
         os.environ.update(dict.fromkeys(BLAS, "1"))
         take_over()
-    if name == "__main__":
-        from src.common.code import freeze
-
-        if finder := freeze(script.f_code):
-            give_back.callback(sys.meta_path.remove, finder)
     import numpy  # noqa: F401  # so that its threads are found
     from threadpoolctl import threadpool_limits
 
     limits = threadpool_limits(1, user_api="blas")
     if name == "__main__":
+        from src.common.code import freeze
+
         give_back.enter_context(limits)
+        if finder := freeze(script.f_code):
+            give_back.callback(sys.meta_path.remove, finder)
 
 
 def take_over() -> None:
