@@ -147,15 +147,15 @@ from src.digits.data import ROOT, load_data
 
 def parse_arguments() -> argparse.Namespace:
     parser = ArgumentParser(__doc__)
-    add, number = parser.add_argument, whole_number(1, 1000)
+    add = parser.add_argument
     what = parser.add_mutually_exclusive_group().add_argument
     what("experiments", nargs="*", default=[], metavar="EXPERIMENT", help="default: the first")
     what("--list", action="store_true", help="print the experiments and their questions")
     what("--compare", nargs=2, metavar=("A", "B"), help="compare two saved runs, train nothing")
     add("--data", help="a table of digits, such as Kaggle's train.csv")
-    add("--epochs", type=whole_number(1, 100_000), help="epochs of all configurations")
-    add("--seeds", type=number, default=3, help="runs of each configuration (default: 3)")
-    add("--jobs", type=number, help="runs at a time (default: one on each core)")
+    add("--epochs", type=whole_number, help="epochs of all configurations")
+    add("--seeds", type=whole_number, default=3, help="runs of each configuration (default: 3)")
+    add("--jobs", type=whole_number, help="runs at a time (default: one on each core)")
     add("--scheduler", help="a Dask scheduler, such as tcp://host:8786")
     add("--fresh", action="store_true", help="train finished runs again")
     add("--results", type=Path, default=ROOT / "results", help="(default: results)")

@@ -98,15 +98,15 @@ def parse_arguments() -> argparse.Namespace:
     from src.runs.recipes import RECIPES
 
     parser = ArgumentParser(__doc__)
-    add, number = parser.add_argument, whole_number(0, 100_000)
+    add = parser.add_argument
     add("--data", help="a table of digits, such as Kaggle's train.csv")
     add("--recipe", choices=RECIPES, help="start from it instead of the values")
     add("--results", type=Path, default=ROOT / "results", help="(default: results)")
     add("--name", default="train", help="the folder in results (default: train)")
     add("--test", action="store_true", help="score the test set, once, at the end")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
-    add("--threads", type=whole_number(1, 64), default=1, help="for large networks; other rounding")
-    add("--patience", type=number, default=0, help="stop after so many epochs without a better one")
+    add("--threads", type=whole_number, default=1, help="for large networks; other rounding")
+    add("--patience", type=whole_number, default=0, help="stop after N epochs without a better one")
     add_flags(parser, VALUES)
     return parser.parse_args()
 

@@ -185,7 +185,7 @@ COMMANDS = {  # arguments of train.py: words of the error
     "--epochs x": "--epochs | 'x'",
     "--epochs 0": "epochs = 0 | 1 to 100,000",
     "--data good.csv --patience 2 --validation-fraction 0": "--patience needs validation images",
-    "--patience -3": "--patience: -3 | from 0 to 100,000",
+    "--patience -3": "--patience: -3 | from 1 to 100,000",
     "--data good.csv --test": "--test: good.csv has no test set",
     "--epoch-count 3": "--epoch-count",
     "--recipe soup": "--recipe | 'soup' | plain",

@@ -149,7 +149,7 @@ ONE = {"question": "?", "configurations": {"a": {}}}
     ("arguments", "message"),
     [
         (["nothing"], "no experiment 'nothing'"),
-        (["--seeds", "0"], "--seeds: 0: give a whole number from 1 to 1,000"),
+        (["--seeds", "0"], "--seeds: 0: give a whole number from 1 to 100,000"),
         (["one", "--name", "Runs"], "folder of the sweeps' runs"),
         (["one", "tested", "--name", "x"], "--name is for one experiment"),
         (["--compare", "x", "y"], "no run is saved there"),

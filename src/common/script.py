@@ -86,15 +86,11 @@ class ArgumentParser(argparse.ArgumentParser):
         raise InputError(f"{message}; --help tells more")
 
 
-def whole_number(low: int, high: int) -> Callable[[str], int]:
-    """A type for argparse: whole numbers from low to high."""
-
-    def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text}: give a whole number from {low} to {high:,}")
-        return int(text)
-
-    return parse
+def whole_number(text: str) -> int:
+    """A type for argparse: whole numbers from 1 to 100,000."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 to 100,000")
+    return int(text)
 
 
 def explain(error: BaseException) -> int:
@@ -129,7 +125,7 @@ def run_script(main: Callable[[], int | None]) -> None:
         status = explain(error)
         if status == 1:
             raise
-    if status == 0 or not hasattr(builtins, "__IPYTHON__"):  # it would add lines of its own
+    if not hasattr(builtins, "__IPYTHON__"):  # it would add lines of its own
         sys.exit(status)
 
 
