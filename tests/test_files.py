@@ -2,15 +2,12 @@
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from src.common.errors import InputError
 from src.common.files import locked, make_writable, replacing
-from tests.conftest import ROOT
 
 
 def test_replacing_writes_beside_and_renames(tmp_path: Path) -> None:
@@ -64,16 +61,12 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
         assert path.exists() and not path.is_file()
 
 
-def test_a_lock_is_held_by_one_process(tmp_path: Path) -> None:
+def test_a_lock_is_held_by_one_and_then_free_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / ".lock"
-    code = "import sys; from pathlib import Path; from src.common.files import locked\n"
-    code += "with locked(Path(sys.argv[1]), 'somebody is writing'): print('in')"
-    command = [sys.executable, "-c", code, str(path)]
-    with locked(path, "taken"):
-        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert "InputError: somebody is writing" in second.stderr
-    third = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert third.stdout == "in\n"
+    with locked(path, "free"), pytest.raises(InputError, match="somebody is writing"):
+        locked(path, "somebody is writing")
+    with locked(path, "free again"):
+        pass
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
