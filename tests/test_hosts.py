@@ -23,7 +23,8 @@ def state():
     threads = threadpoolctl.threadpool_info()[0]["num_threads"]
     environment = [name for name in os.environ if "THREADS" in name]
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    return threads, environment, handlers, sys.stdout, sys.stderr, sys.excepthook
+    ours = [finder for finder in sys.meta_path if type(finder).__module__.startswith("src")]
+    return threads, environment, handlers, ours, sys.stdout, sys.stderr, sys.excepthook
 def run(script, *flags):
     sys.argv = [script, *flags]
     try: runpy.run_path(os.path.join(ROOT, script), run_name="__main__")

@@ -93,7 +93,6 @@ CLEANING_UP = f"""\
 try: {WAIT}
 finally:
     for number in (1, 2, 15): os.kill(os.getpid(), number)
-    with held_back(): os.kill(os.getpid(), 15)
     raise KeyboardInterrupt('stopped; all is kept')"""
 
 
@@ -114,8 +113,9 @@ def test_stopped_in_one_line(script, name, when):
 
 
 @POSIX
-def test_under_nohup_a_closed_terminal_stops_nothing(script):
-    body = "os.kill(os.getpid(), signal.SIGHUP)\nprint('went on')"
+def test_nothing_is_stopped_while_it_is_held_back_or_by_a_closed_terminal_under_nohup(script):
+    body = "with held_back(): os.kill(os.getpid(), signal.SIGTERM)\n"
+    body += "os.kill(os.getpid(), signal.SIGHUP)\nprint('went on')"
     ended = run(script(body), shell="trap '' HUP; \"$@\"")
     assert (ended.returncode, ended.stdout) == (0, "went on\n")
 
