@@ -92,5 +92,5 @@ def test_help_names_the_defaults_of_the_caller():
     parser = argparse.ArgumentParser()
     add_flags(parser, {"hidden": [7], "epochs": 3})
     text = " ".join(parser.format_help().split())
-    assert "or none (default: [7])" in text and "typical (default: 3)" in text
+    assert "or none (default: 7)" in text and "typical (default: 3)" in text
     assert "SUPPRESS" not in text
