@@ -5,7 +5,7 @@ import re
 
 from src.common.errors import InputError
 from src.runs.config import Config
-from src.runs.recipes import recipe
+from src.runs.recipes import changed
 
 ENTRY: dict = {  # what stands in a row of the table, and what holds where it does not
     "question": "",
@@ -78,15 +78,3 @@ def read_entry(
                 raise InputError(f"{where}: {same[key]!r} and {label!r} are {what}")
         configs[label] = [changed(config, {"seed": config.seed + n}, where) for n in range(seeds)]
     return entry, configs
-
-
-def changed(config: Config, changes: object, where: str) -> Config:
-    """The config with changes made to it; {"recipe": NAME} begins anew from that recipe."""
-    if not isinstance(changes, dict):
-        raise InputError(f"{where}: give a dict of changes, not {changes!r}")
-    try:
-        if "recipe" in changes:
-            config = recipe(changes["recipe"])
-        return config.with_(**{str(key): changes[key] for key in changes if key != "recipe"})
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None

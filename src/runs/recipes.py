@@ -54,10 +54,20 @@ def recipe(name: str) -> Config:
     return Config().with_(**RECIPES[name])
 
 
+def changed(config: Config, changes: object, where: str) -> Config:
+    """The config with changes made to it; {"recipe": NAME} begins anew from that recipe."""
+    if not isinstance(changes, dict):
+        raise InputError(f"{where}: give a dict of changes, not {changes!r}")
+    try:
+        if "recipe" in changes:
+            config = recipe(changes["recipe"])
+        return config.with_(**{str(key): changes[key] for key in changes if key != "recipe"})
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
 def chosen(values: dict, arguments: argparse.Namespace) -> Config:
     """The config that train.py was asked for: the recipe's, or these values, with the flags."""
-    try:
-        config = recipe(arguments.recipe) if arguments.recipe else Config().with_(**values)
-    except (InputError, TypeError) as error:  # TypeError: no dict, or names that are no text
-        raise InputError(f"the VALUES in train.py: {error}") from error
+    start = {"recipe": arguments.recipe} if arguments.recipe else values
+    config = changed(Config(), start, "the VALUES in train.py")
     return config.with_(**{n: value for n, value in vars(arguments).items() if n in vars(config)})
