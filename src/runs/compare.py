@@ -2,7 +2,6 @@
 
 import math
 import re
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -12,47 +11,39 @@ from src.runs.history import Run
 from src.runs.report import Results
 from src.runs.storage import folder_for, read_run
 
-# What two runs may differ in beside hyperparameters: by its name in their identity.
-OTHERS = {"training_digits": "the data", "code": "the code", "numpy": "NumPy", "threads": "threads"}
 
-
-def compare_runs(root: Path, *places: str) -> Results:
-    """Two runs as the results of one experiment. A place is a folder or its network.npz, or the
-    name of a folder in `root`.
+def compare_runs(root: Path, a: str, b: str) -> Results:
+    """Two runs as the results of one experiment. Each is given by its folder or its network.npz, or
+    by the name of a folder in `root`.
 
     Raises InputError where no run is saved.
     """
-    paths = [Path(place).resolve().parts for place in places]
-    if paths[0] == paths[1]:
-        raise InputError(f"{places[0]}, {places[1]}: give two different runs")
-    length = next(n for n in count(1) if paths[0][-n:] != paths[1][-n:])  # mine/results/train
-    a, b = ("/".join(parts[-length:]) for parts in paths)
-    (ours, one), (theirs, other) = (saved_run(root, place) for place in places)
+    if a == b:
+        raise InputError(f"{a}, {b}: give two different runs")
+    (ours, one), (theirs, other) = saved_run(root, a), saved_run(root, b)
     validated = bool(ours.right.size and theirs.right.size)
-    if not validated and one["test_digits"] != other["test_digits"]:
-        raise InputError(f"{a}, {b}: were not measured on the same images")
     entry = {"question": f"{a} or {b}?", "score_test": not validated}
-    configs = {a: [ours.config], b: [theirs.config]}
     name = re.sub(r"[^\w-]", "-", f"compare_{a}_{b}", flags=re.ASCII)
-    folder = folder_for(root, name, "network.npz")
     data = " and ".join(dict.fromkeys([ours.metrics["data"], theirs.metrics["data"]]))
-    results = Results(configs, entry, folder, data)
+    configs = {a: [ours.config], b: [theirs.config]}
+    results = Results(configs, entry, folder_for(root, name, "network.npz"), data)
     results.add(a, ours)
     results.add(b, theirs)
+    one["seed"], other["seed"] = ours.config.seed, theirs.config.seed
+    others = ("seed", "training_digits", "code", "numpy", "threads")
+    rest = [key for key in others if one[key] != other[key]]
     pairs = [f"{name} {first} or {second}" for name, (first, second) in results.varied.items()]
-    if ours.config.seed != theirs.config.seed:
-        pairs.append("the seed")
-    pairs += [words for key, words in OTHERS.items() if one.get(key) != other.get(key)]
-    results.notes = [f"They differ in: {'; '.join(pairs) or 'nothing that is recorded'}."]
-    for label, run in ((a, ours), (b, theirs)):
+    differences = "; ".join(pairs + rest) or "nothing that is recorded"
+    results.notes = [f"They differ in: {differences}."]
+    for label, run in results.all_runs():
         if "stopped" in run.metrics:
-            after = f"after epoch {run.metrics['last_epoch']}: {run.metrics['stopped']}"
+            after = f"after epoch {run.history[-1]['epoch']}: {run.metrics['stopped']}"
             results.notes.append(f"{label} stopped {after}.")
-    same_split = ours.config.split_seed == theirs.config.split_seed and "the data" not in pairs
+    same_split = "training_digits" not in rest and ours.config.split_seed == theirs.config.split_seed
     if validated and same_split and ours.right.size == theirs.right.size:
         results.notes.append(mcnemar(a, b, ours.right, theirs.right))
-    elif ours.right.size or theirs.right.size:
-        results.notes.append("They did not validate on the same images, which leaves it open.")
+    elif validated or not one["test_digits"] or one["test_digits"] != other["test_digits"]:
+        results.notes.append("They were not measured on the same images, which leaves it open.")
     return results
 
 
