@@ -36,7 +36,7 @@ from threadpoolctl import threadpool_limits
 
 from src.common.errors import InputError
 from src.digits.augmentation import augment
-from src.digits.data import ROOT, Data, load_data, row_hashes
+from src.digits.data import ROOT, Data, load_data
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
@@ -84,7 +84,7 @@ def train(
                     gradient = network.backward(d_logits, cache, out=space)
                     sgd_step(network, gradient, velocity, next(rates), config)
             record.measure(network)
-            if record.enough():
+            if record.stopped:
                 break
     except KeyboardInterrupt:
         record.interrupt()
@@ -94,8 +94,8 @@ def train(
 # ------------------------------------------------------------------------------ the command line
 
 
-def parse_arguments() -> argparse.Namespace:
-    from src.runs.recipes import RECIPES
+def parse_arguments() -> tuple[argparse.Namespace, Config]:
+    from src.runs.recipes import RECIPES, chosen
 
     parser = ArgumentParser(__doc__)
     add = parser.add_argument
@@ -108,18 +108,17 @@ def parse_arguments() -> argparse.Namespace:
     add("--threads", type=whole_number, default=1, help="for large networks; other rounding")
     add("--patience", type=whole_number, default=0, help="stop after N epochs without a better one")
     add_flags(parser, VALUES)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    return arguments, chosen(VALUES, arguments)
 
 
 def main() -> int:
     from src.common.code import code_key, sources
-    from src.common.files import keep_only, locked
+    from src.common.files import locked
     from src.runs import messages
-    from src.runs.recipes import chosen
     from src.runs.storage import folder_for, identity_of, write_folder
 
-    arguments = parse_arguments()
-    config = chosen(VALUES, arguments)
+    arguments, config = parse_arguments()
     threadpool_limits(arguments.threads, user_api="blas")
     folder = folder_for(arguments.results, arguments.name, "summary.txt")
     busy = f"{folder}: another training is writing there; give --name or --results another folder"
@@ -132,18 +131,14 @@ def main() -> int:
         record, failure = Recorder(messages.print_epoch, arguments.patience), None
         try:
             train(config, data, record)
-        except KeyboardInterrupt:
-            record.interrupt()  # after the last epoch: there is something to keep
         except InputError as error:
             if not record.history:
                 raise
             failure = error  # the last epoch before it is kept
         with held_back():  # a second, impatient Ctrl-C loses nothing
             run = record.finish(arguments.test and record.stopped != "interrupted")
-            seen = row_hashes(data.images[record.rows])
-            write_folder(folder, run, identity, seen)
-            keep_only(folder, [])  # no figure of an earlier run
-        messages.print_end(run, data, seen, folder)
+            write_folder(folder, run, identity, data)
+        messages.print_end(run, data, folder)
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 
         draw_run(folder, run, data, arguments.format)

@@ -117,7 +117,4 @@ def stopwatch() -> Any:
             self.seconds = [*self.seconds, now - self.clock] if hasattr(self, "seconds") else []
             self.network, self.clock = network, time.perf_counter()
 
-        def enough(self) -> bool:
-            return False
-
     return Stopwatch()

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from src.common.errors import InputError
-from src.digits.data import Data
+from src.digits.data import Data, row_hashes, split
 from src.reading.saved import load_network, save_network
 from src.runs.config import Config, option
 from src.runs.history import Recorder, Run
@@ -44,34 +44,38 @@ def test_without_validation_images_nothing_is_missed(digits: Data, tmp_path: Pat
     config, record = CONFIG.with_(validation_fraction=0), Recorder()
     train(config, digits, record)
     identity = identity_of(config, digits, "code", score_test=False)
-    write_folder(tmp_path, record.finish(), identity, np.empty(0))
+    write_folder(tmp_path, record.finish(), identity, digits)
     run, _ = read_run(tmp_path / "network.npz")
     assert np.isnan(run.history[-1]["validation_loss"])
     assert len(run.right) == 0 and not (tmp_path / "best.npz").exists()
 
 
-def test_a_folder_shows_the_run_to_people(finished: tuple[Run, dict], tmp_path: Path) -> None:
+def test_a_folder_shows_the_run_to_people(
+    finished: tuple[Run, dict], digits: Data, tmp_path: Path
+) -> None:
     run, identity = finished
     (tmp_path / "notes.txt").write_text("mine")
-    write_folder(tmp_path, run, identity, np.array([1, 2]))
+    write_folder(tmp_path, run, identity, digits)
     network, about = load_network(tmp_path / "best.npz")
     assert network.parameters.tobytes() == run.best.tobytes()
-    assert about["trained_on"].tolist() == [1, 2]
+    rows, _ = split(600, 0.1, CONFIG.split_seed)
+    assert about["trained_on"].tolist() == row_hashes(digits.images[rows]).tolist()
+    assert about["digits"].tolist() == list(range(10))
     described = json.loads((tmp_path / "run.json").read_text())
     assert described == identity | {"metrics": run.metrics}
     for name, rows in (("history", run.history), ("layers", run.layers)):
         assert len(pd.read_csv(tmp_path / f"{name}.csv")) == len(rows)
-    write_folder(tmp_path, replace(run, best=None), identity, np.empty(0))
-    left = {"network.npz", "run.json", "history.csv", "layers.csv", "notes.txt"}
+    write_folder(tmp_path, replace(run, best=None), identity, digits)
+    left = {"network.npz", "run.json", "history.csv", "layers.csv", "notes.txt", ".figures"}
     assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_nothing_of_an_earlier_run_stands_beside_a_new_network(
-    finished: tuple[Run, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Run, dict], digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the disk is full after network.npz, or cannot even take that."""
     run, identity = finished
-    write_folder(tmp_path, run, identity, np.empty(0))
+    write_folder(tmp_path, run, identity, digits)
     before = sorted(path.name for path in tmp_path.iterdir())
 
     def full(*arguments: object, **options: object) -> None:
@@ -79,15 +83,15 @@ def test_nothing_of_an_earlier_run_stands_beside_a_new_network(
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="full") as caught:
         patch.setattr(Path, "write_bytes", full)
-        write_folder(tmp_path, run, identity | {"code": "other"}, np.empty(0))
+        write_folder(tmp_path, run, identity | {"code": "other"}, digits)
     assert caught.value.filename == str(tmp_path / "network.npz")
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     assert read_run(tmp_path / "network.npz")[1] == identity
     with monkeypatch.context() as patch, pytest.raises(OSError, match="full") as caught:
         patch.setattr(pd.DataFrame, "to_csv", full)
-        write_folder(tmp_path, replace(run, best=None), identity | {"code": "other"}, np.empty(0))
+        write_folder(tmp_path, replace(run, best=None), identity | {"code": "other"}, digits)
     assert caught.value.filename == str(tmp_path / "history.csv")
-    assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
+    assert {path.name for path in tmp_path.iterdir()} == {"network.npz", ".figures"}
     assert read_run(tmp_path / "network.npz")[1]["code"] == "other"
 
 
@@ -151,17 +155,14 @@ def test_damage_is_noticed_and_named(
         read_run(path)
 
 
-STRANGE = {"identity": [1], "metrics": {}, "right": "no hexadecimal number"}
-
-
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", ["identity", "metrics", "history"])
 def test_a_network_that_is_no_whole_run_is_named(
     name: str, finished: tuple[Run, dict], tmp_path: Path
 ) -> None:
     run, identity = finished
     path = tmp_path / "run.npz"
-    about = {"identity": identity, "metrics": run.metrics, "history": run.history, "right": "00"}
-    for strange in (about | {name: STRANGE[name]}, {n: about[n] for n in about if n != name}):
-        save_network(path, run.network, strange)
+    about = {"identity": identity, "metrics": run.metrics, "history": run.history}
+    for strange in ({n: about[n] for n in about if n != name}, about | {"identity": [1]}):
+        save_network(path, run.network, strange, right=run.right)
         with pytest.raises(InputError, match=r"run\.npz: holds no whole run"):
             read_run(path)

@@ -71,7 +71,8 @@ def plot_curves(path: Path, title: str, runs: list) -> None:
             if "stopped" in metrics:
                 cross: dict = {"color": "black", "ms": 9, "clip_on": False, "ls": ""}
                 why = style.fit(metrics["stopped"], 24, 5)
-                axes.plot([metrics["last_epoch"]] * len(ends), ends, "X", label=why, **cross)
+                last = runs[0].history[-1]["epoch"]
+                axes.plot([last] * len(ends), ends, "X", label=why, **cross)
             finish(axes, quantity, what)
         style.legend(figure)
 

@@ -22,31 +22,29 @@ Model = tuple[NeuralNetwork, str]  # and the name of its preprocessing
 
 
 def save_network(
-    path: str | Path, network: NeuralNetwork, metadata: dict | None = None, trained_on: Any = None
+    path: str | Path, network: NeuralNetwork, metadata: dict | None = None, **arrays: np.ndarray
 ) -> None:
     """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON.
 
-    `trained_on` are the row_hashes (N,) of the training images: 8 bytes an image.
+    Among the other arrays may be trained_on, the row_hashes (N,) of the training images.
     """
     header = {"version": VERSION, "layer_sizes": network.layer_sizes}
     header |= {"activation": network.activation, "metadata": metadata or {}}
-    hashes = np.array([] if trained_on is None else trained_on, "<u8")
     content = io.BytesIO()  # on a full disk, np.savez of NumPy before 2.2 prints errors of its own
-    np.savez(content, header=json.dumps(header), parameters=network.parameters, trained_on=hashes)
+    np.savez(content, header=json.dumps(header), parameters=network.parameters, **arrays)
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(content.getvalue())
 
 
 def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
-    """The network and metadata that save_network wrote, to the same bits.
+    """The network that save_network wrote, to the same bits, and its metadata and other arrays.
 
-    The metadata has "trained_on" in any case. Raises InputError if the file is not sound, and
-    OSError if it cannot be read at all.
+    Raises InputError if the file is not sound, and OSError if it cannot be read at all.
     """
     arrays = read_npz(Path(path), ["header", "parameters"])
-    parameters = arrays["parameters"]
+    parameters = arrays.pop("parameters")
     try:
-        header = json.loads(str(arrays["header"]))
+        header = json.loads(str(arrays.pop("header")))
         if header["version"] != VERSION:
             raise ValueError(f"its version is {header['version']!r}, not {VERSION}; train it again")
         sizes, dtype = header["layer_sizes"], parameters.dtype
@@ -56,8 +54,7 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
             raise ValueError(f"parameters are {dtype}, or not all of them finite")
         network = NeuralNetwork(sizes, header["activation"], "zeros", dtype=dtype.type)
         network.parameters[...] = parameters
-        hashes = arrays.get("trained_on", np.empty(0)).astype("<u8").ravel()
-        return network, dict(header["metadata"]) | {"trained_on": hashes}
+        return network, dict(header["metadata"]) | arrays
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a network that can be used: {error}") from error
 
@@ -67,28 +64,28 @@ def doubts(paths: list[Path], images: np.ndarray) -> list[str]:
 
     Which digits they know, if not all ten, and how many of the images they were trained on.
     """
-    said, hashes = [], []
+    lines, hashes = [], row_hashes(images)
+    seen = np.zeros(len(images), bool)
     for path in paths:
         metadata = load_network(path)[1]
-        hashes.append(metadata["trained_on"])
-        metrics = metadata.get("metrics")
-        known = metrics.get("digits") if isinstance(metrics, dict) else None
-        if isinstance(known, list) and len(known) < 10:
-            said.append(f"{path}: was trained on {', '.join(map(str, known))} and knows no others")
-    if seen := np.isin(row_hashes(images), np.concatenate(hashes)).sum():
+        seen |= np.isin(hashes, metadata.get("trained_on", []))
+        known = metadata.get("digits", range(10))
+        if len(known) < 10:
+            digits = ", ".join(map(str, known))
+            lines.append(f"{path}: was trained on {digits} and knows no others")
+    if seen.any():
         what = "the network was trained on: its answers to them say nothing about new digits"
-        said.append(f"{seen:,} of the {len(images):,} images are among those that {what}")
-    return said
+        lines.append(f"{seen.sum():,} of the {len(images):,} images are among those that {what}")
+    return lines
 
 
 def load_models(paths: list[Path]) -> list[Model]:
     """The networks of these files. Raises InputError if one does not read 28x28 digits."""
-    if paths == [DEFAULT_MODEL] and not DEFAULT_MODEL.exists():
-        raise InputError("there is no network yet; `python train.py --recipe best` makes one")
     models = []
     for path in paths:
         if not path.is_file():
-            raise InputError(f"{path}: there is no such file; give a network of train.py")
+            advice = "`python train.py --recipe best` makes a network"
+            raise InputError(f"{path}: there is no such file; {advice}")
         network, metadata = load_network(path)
         first, *_, last = network.layer_sizes
         if (first, last) != (784, 10):

@@ -44,7 +44,7 @@ class Recorder:
     """Measures a network before training and after each epoch, and keeps what a run needs.
 
     `on_epoch(row)` is called with each new row of the history; `last` are the parameters of then.
-    With `patience` n > 0, `enough` says so after n epochs without a better validation accuracy.
+    With `patience` n > 0, n epochs without a better validation accuracy stop the training.
     """
 
     def __init__(self, on_epoch: Callable | None = None, patience: int = 0) -> None:
@@ -52,7 +52,7 @@ class Recorder:
         self.history: list[dict] = []
         self.layers: list[dict] = []
         self.best: dict = {}  # the row of the best epoch
-        self.stopped = ""  # why, if before the last epoch
+        self.stopped = ""  # why, if the training ends before its last epoch
         self.clock = time.perf_counter()
 
     def begin(self, config: Config, data: Data) -> tuple[np.ndarray, np.ndarray]:
@@ -86,17 +86,13 @@ class Recorder:
         self.network, self.last = network, network.parameters.copy()
         if not self.best or row["validation_accuracy"] > self.best["validation_accuracy"]:
             self.best, self.best_parameters = row, self.last
+        waited = epoch - self.best["epoch"]
+        if self.patience and waited >= self.patience:
+            self.stopped = f"no better validation accuracy for {waited} epochs"
         self.history.append(row)
         if self.on_epoch:
             self.on_epoch(row)
         self.clock = time.perf_counter()
-
-    def enough(self) -> bool:
-        """Whether to stop early: the validation accuracy has not risen for `patience` epochs."""
-        waited = self.history[-1]["epoch"] - self.best["epoch"]
-        if self.patience and waited >= self.patience:
-            self.stopped = f"no better validation accuracy for {waited} epochs"
-        return bool(self.stopped)
 
     def interrupt(self) -> None:
         """Ctrl-C: the last whole epoch is the end. Raises it again if there is none to keep."""
@@ -118,27 +114,23 @@ class Recorder:
             "data": data.source,
             "parameters": self.last.size,
             "training_images": len(self.rows),
-            "digits": np.unique(data.labels[self.rows]).tolist(),  # that the network knows
             "measured_training_images": len(self.sample[0]),
-            "validation_images": len(images),
-            "last_epoch": last["epoch"],
             "last_train_loss": last["train_loss"],
             "seconds": sum(row["seconds"] for row in self.history),
             "blas": blas_kernel(),
         }
-        right, best = np.empty(0, bool), None
         if len(images):
             metrics |= {
                 "best_epoch": self.best["epoch"],
                 "best_validation_accuracy": self.best["validation_accuracy"],
                 "last_validation_accuracy": last["validation_accuracy"],
             }
-            right = logits_of(self.network, images).argmax(axis=1) == labels
-            best = self.best_parameters
-        if score_test and len(data.test_images):
+        if score_test:
             test_images = PREPROCESSING[self.config.preprocessing](data.test_images)
             loss, accuracy = evaluate(self.network, test_images, data.test_labels)
             metrics |= {"test_loss": loss, "test_accuracy": accuracy}
         if self.stopped:
             metrics["stopped"] = self.stopped
+        right = logits_of(self.network, images).argmax(axis=1) == labels
+        best = self.best_parameters if len(images) else None
         return Run(self.config, self.network, self.history, self.layers, metrics, right, best)

@@ -5,10 +5,9 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-
-from src.digits.data import Data, row_hashes
+from src.digits.data import Data
 from src.model import count_parameters
+from src.reading.saved import doubts
 from src.runs.config import Config
 from src.runs.history import Run
 
@@ -56,11 +55,11 @@ def warnings_about(run: Run) -> list[str]:
     return found
 
 
-def print_end(run: Run, data: Data, trained_on: np.ndarray, folder: Path) -> None:
-    """The end of a run of train.py. `trained_on` are the row_hashes of the training images."""
+def print_end(run: Run, data: Data, folder: Path) -> None:
+    """The end of a run of train.py, which is saved in this folder."""
     metrics = run.metrics
     if "stopped" in metrics:
-        print(f"stopped after epoch {metrics['last_epoch']}: {metrics['stopped']}")
+        print(f"stopped after epoch {run.history[-1]['epoch']}: {metrics['stopped']}")
     for warning in warnings_about(run):
         print(f"warning: {warning}", file=sys.stderr)
     if "best_epoch" in metrics:
@@ -69,9 +68,8 @@ def print_end(run: Run, data: Data, trained_on: np.ndarray, folder: Path) -> Non
     if "test_accuracy" in metrics:
         print(f"the test accuracy is {metrics['test_accuracy']:.2%}")
         print("that was the one look at the test set; choose by the validation accuracy")
-        if seen := np.isin(row_hashes(data.test_images), trained_on).sum():
-            what = f"{seen:,} of the test images are among those that it was trained on"
-            print(f"note: {what}: they say nothing about new digits", file=sys.stderr)
+        for line in doubts([folder / "network.npz"], data.test_images):
+            print(f"note: {line}", file=sys.stderr)
     print(
         f"{metrics['seconds']:.1f} s in all; the network, its history and figures are in {folder}"
     )

@@ -12,8 +12,8 @@ import pandas as pd
 from threadpoolctl import threadpool_info
 
 from src.common.errors import InputError
-from src.common.files import make_writable, replacing
-from src.digits.data import Data, fingerprint
+from src.common.files import keep_only, make_writable, replacing
+from src.digits.data import Data, fingerprint, row_hashes, split
 from src.reading.saved import load_network, save_network
 from src.runs.config import Config
 from src.runs.history import Run
@@ -64,15 +64,11 @@ def run_name(identity: dict) -> str:
     return f"{layers}_seed{config['seed']}_{key}.npz"
 
 
-def write_run(path: Path, run: Run, identity: dict, trained_on: np.ndarray | None = None) -> None:
-    """Save a run in one .npz, in place of what was there. predict.py can read with it.
-
-    `trained_on` are the row_hashes of the training images, for save_network.
-    """
-    right = np.packbits(run.right).tobytes().hex()
+def write_run(path: Path, run: Run, identity: dict, **arrays: np.ndarray) -> None:
+    """Save a run in one .npz, in place of what was there. predict.py can read with it."""
     about = {"preprocessing": run.config.preprocessing, "identity": identity}
-    about |= {"metrics": run.metrics, "history": run.history, "right": right}
-    save_network(path, run.network, about, trained_on)
+    about |= {"metrics": run.metrics, "history": run.history}
+    save_network(path, run.network, about, right=run.right, **arrays)
 
 
 def read_run(path: Path) -> tuple[Run, dict]:
@@ -82,16 +78,14 @@ def read_run(path: Path) -> tuple[Run, dict]:
     """
     network, about = load_network(path)
     try:
-        identity, metrics = about["identity"], about["metrics"]
-        packed = np.frombuffer(bytes.fromhex(about["right"]), np.uint8)
-        right = np.unpackbits(packed, count=metrics["validation_images"]).astype(bool)
-        config = Config(**identity["config"])
-        return Run(config, network, about["history"], [], metrics, right), identity
+        identity, config = about["identity"], Config(**about["identity"]["config"])
+        run = Run(config, network, about["history"], [], about["metrics"], about["right"])
+        return run, identity
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: holds no whole run ({error!r})") from error
 
 
-def write_folder(folder: Path, run: Run, identity: dict, trained_on: np.ndarray) -> None:
+def write_folder(folder: Path, run: Run, identity: dict, data: Data) -> None:
     """What train.py leaves: network.npz, which is the run, and beside it what people look into.
 
     best.npz     the network of the epoch with the best validation accuracy, if there is one
@@ -99,13 +93,17 @@ def write_folder(folder: Path, run: Run, identity: dict, trained_on: np.ndarray)
     history.csv  loss and accuracy, epoch by epoch
     layers.csv   the statistics of each layer, epoch by epoch
     """
-    write_run(folder / "network.npz", run, identity, trained_on)
+    config = run.config
+    rows, _ = split(len(data.images), config.validation_fraction, config.split_seed)
+    known = {"trained_on": row_hashes(data.images[rows]), "digits": np.unique(data.labels[rows])}
+    write_run(folder / "network.npz", run, identity, **known)
     for name in ("best.npz", "run.json", "history.csv", "layers.csv"):  # of an earlier run
         (folder / name).unlink(missing_ok=True)
+    keep_only(folder, [])  # nor its figures
     if run.best is not None:
         best = copy.copy(run.network)
         best.parameters = run.best
-        write_run(folder / "best.npz", dataclasses.replace(run, network=best), identity, trained_on)
+        save_network(folder / "best.npz", best, {"preprocessing": config.preprocessing}, **known)
     for name, rows in (("history.csv", run.history), ("layers.csv", run.layers)):
         with replacing(folder / name) as temporary:
             pd.DataFrame(rows).to_csv(temporary, index=False)
