@@ -31,7 +31,7 @@ def test_what_is_read_is_what_was_written(finished: tuple[Run, dict], tmp_path: 
     run, identity = finished
     write_run(tmp_path / "run.npz", run, identity)
     read, found = read_run(tmp_path / "run.npz")
-    assert read.config == CONFIG and found == identity
+    assert read.config == CONFIG and run_name(found) == run_name(identity)
     assert (read.metrics, read.history) == (run.metrics, run.history)
     assert (read.right == run.right).all() and len(read.right) == 60
     assert run.metrics["blas"]
@@ -62,7 +62,8 @@ def test_a_folder_shows_the_run_to_people(
     assert about["trained_on"].tolist() == row_hashes(digits.images[rows]).tolist()
     assert about["digits"].tolist() == list(range(10))
     described = json.loads((tmp_path / "run.json").read_text())
-    assert described == identity | {"metrics": run.metrics}
+    assert described.pop("metrics") == run.metrics
+    assert run_name(described) == run_name(identity)
     for name, rows in (("history", run.history), ("layers", run.layers)):
         assert len(pd.read_csv(tmp_path / f"{name}.csv")) == len(rows)
     write_folder(tmp_path, replace(run, best=None), identity, digits)
@@ -86,7 +87,7 @@ def test_nothing_of_an_earlier_run_stands_beside_a_new_network(
         write_folder(tmp_path, run, identity | {"code": "other"}, digits)
     assert caught.value.filename == str(tmp_path / "network.npz")
     assert sorted(path.name for path in tmp_path.iterdir()) == before
-    assert read_run(tmp_path / "network.npz")[1] == identity
+    assert read_run(tmp_path / "network.npz")[1]["code"] == "code"
     with monkeypatch.context() as patch, pytest.raises(OSError, match="full") as caught:
         patch.setattr(pd.DataFrame, "to_csv", full)
         write_folder(tmp_path, replace(run, best=None), identity | {"code": "other"}, digits)
@@ -110,7 +111,8 @@ def test_a_tuple_among_the_hyperparameters_makes_no_other_run(
     write_run(tmp_path / "run.npz", replace(finished[0], config=Wider()), identity)
     run, found = read_run(tmp_path / "run.npz")
     assert found["config"]["step_at"] == [0.6, 0.85]
-    assert found == identity_of(run.config, digits, "code", score_test=True)
+    again = identity_of(run.config, digits, "code", score_test=True)
+    assert run_name(found) == run_name(again) == run_name(identity)
 
 
 def test_the_name_depends_on_all_that_decides_the_numbers(digits: Data) -> None:

@@ -22,7 +22,7 @@ Model = tuple[NeuralNetwork, str]  # and the name of its preprocessing
 
 
 def save_network(
-    path: str | Path, network: NeuralNetwork, metadata: dict | None = None, **arrays: np.ndarray
+    path: str | Path, network: NeuralNetwork, metadata: dict | None = None, **arrays: Any
 ) -> None:
     """Write one .npz, beside `path` and then renamed into place. `metadata` must fit into JSON.
 

@@ -39,8 +39,8 @@ def compare_runs(root: Path, a: str, b: str) -> Results:
         if "stopped" in run.metrics:
             after = f"after epoch {run.history[-1]['epoch']}: {run.metrics['stopped']}"
             results.notes.append(f"{label} stopped {after}.")
-    same_split = "training_digits" not in rest and ours.config.split_seed == theirs.config.split_seed
-    if validated and same_split and ours.right.size == theirs.right.size:
+    splits = [(run.config.split_seed, run.right.size) for run in (ours, theirs)]
+    if validated and splits[0] == splits[1] and "training_digits" not in rest:
         results.notes.append(mcnemar(a, b, ours.right, theirs.right))
     elif validated or not one["test_digits"] or one["test_digits"] != other["test_digits"]:
         results.notes.append("They were not measured on the same images, which leaves it open.")

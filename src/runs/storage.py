@@ -20,13 +20,14 @@ from src.runs.history import Run
 
 
 def identity_of(config: Config, data: Data, code: str, score_test: bool) -> dict:
-    """Everything that the numbers of a run depend on, and nothing else, as JSON gives it back.
+    """Everything that the numbers of a run depend on, and nothing else, fit for JSON.
 
     Digits count by their content, not by the name of their file; those of the test set count only
     where they are scored. `code` is that of code_key.
     """
     blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
-    return as_json(config) | {
+    return {
+        "config": dataclasses.asdict(config),
         "training_digits": fingerprint(data.images, data.labels),
         "test_digits": fingerprint(data.test_images, data.test_labels) if score_test else None,
         "code": code,
@@ -49,11 +50,6 @@ def folder_for(root: Path, name: object, foreign: str) -> Path:
         raise InputError(f"{folder}: holds {foreign} of another script; give another --name")
     make_writable(folder)
     return folder
-
-
-def as_json(config: Config) -> dict:
-    """The hyperparameters as they will be read back: lists instead of tuples."""
-    return json.loads(json.dumps({"config": dataclasses.asdict(config)}))
 
 
 def run_name(identity: dict) -> str:
@@ -94,8 +90,8 @@ def write_folder(folder: Path, run: Run, identity: dict, data: Data) -> None:
     layers.csv   the statistics of each layer, epoch by epoch
     """
     config = run.config
-    rows, _ = split(len(data.images), config.validation_fraction, config.split_seed)
-    known = {"trained_on": row_hashes(data.images[rows]), "digits": np.unique(data.labels[rows])}
+    seen, _ = split(len(data.images), config.validation_fraction, config.split_seed)
+    known = {"trained_on": row_hashes(data.images[seen]), "digits": np.unique(data.labels[seen])}
     write_run(folder / "network.npz", run, identity, **known)
     for name in ("best.npz", "run.json", "history.csv", "layers.csv"):  # of an earlier run
         (folder / name).unlink(missing_ok=True)

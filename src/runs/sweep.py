@@ -20,7 +20,7 @@ from src.runs.config import Config
 from src.runs.history import Run
 from src.runs.messages import epoch_line, warnings_about
 from src.runs.pool import jobs_possible, run_tasks
-from src.runs.storage import as_json, identity_of, read_run, run_name, write_run
+from src.runs.storage import identity_of, read_run, run_name, write_run
 
 
 @dataclass(frozen=True)
@@ -44,33 +44,39 @@ def sweep(
     """Yield each wanted run, or why it failed: the finished ones, then the others as they end.
 
     A run is trained once, whoever wants it, unless it stands in its place below `folder`. With
-    `fresh` it is trained even so, and replaced when it is done. One that cannot be read stays.
+    `fresh` it is trained even so, and replaced when it is done. Raises OSError for one that cannot
+    be read: it stays.
     """
     runs: dict[str, tuple[dict, list[Wanted]]] = {}  # by file: its identity, and who wants it
     code = code_key(sources())
     first = functools.cache(lambda test: identity_of(wanted[0].config, data, code, test))  # hashes
     for each in wanted:
-        identity = first(each.score_test) | as_json(each.config)
+        identity = first(each.score_test) | {"config": dataclasses.asdict(each.config)}
         runs.setdefault(run_name(identity), (identity, []))[1].append(each)
     missing, finished = {}, 0
-    for name, (identity, wanting) in runs.items():
-        found = None if fresh else finished_before(folder / name, identity)
-        if found is None:
+    for name, (_, wanting) in runs.items():
+        run = None if fresh else finished_before(folder / name)
+        if run is None:
             missing[name] = wanting[0]
         else:
-            finished += not isinstance(found, str)
-            yield from ((each, found) for each in wanting)
+            finished += 1
+            yield from ((each, run) for each in wanting)
     print(f"{len(runs)} runs, {finished} of them finished before", flush=True)
     try:
         with contextlib.closing(train_all(missing, data, jobs, scheduler)) as results:
-            for name, result in results:
+            bar = {"unit": " runs", "leave": False, "disable": None}  # None: only on a terminal
+            for name, result in tqdm(results, total=len(missing), **bar):
                 identity, wanting = runs[name]
-                if not isinstance(result, str):
+                label = f"{wanting[0].label}, seed {wanting[0].config.seed}"
+                if isinstance(result, str):
+                    tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
+                else:
                     write_run(folder / name, result, identity)
                     finished += 1
-                announce(wanting[0], result)
-                if not isinstance(result, str):  # as when it is read: hundreds fill the memory
-                    result.network, result.layers = None, []
+                    tqdm.write(f"{label}: {epoch_line(result.history[-1])}")
+                    for warning in warnings_about(result):
+                        tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
+                    result.network, result.layers = None, []  # hundreds would fill the memory
                 yield from ((each, result) for each in wanting)
     except (KeyboardInterrupt, GeneratorExit):  # the latter between two runs, by whoever listens
         how = "the same command again" + " without --fresh" * fresh
@@ -79,11 +85,11 @@ def sweep(
         raise
 
 
-def finished_before(path: Path, identity: dict) -> Run | str | None:
-    """The run in this file, if it is whole and has this identity, or why it cannot be read."""
+def finished_before(path: Path) -> Run | None:
+    """The run in this file, if it is whole. Raises OSError if it is there but cannot be read."""
     try:
-        run, found = read_run(path)
-        if found != identity:
+        run, identity = read_run(path)
+        if run_name(identity) != path.name:
             raise InputError(f"{path}: holds another run than its name says")
         run.network = None  # hundreds would fill the memory
         return run
@@ -92,18 +98,12 @@ def finished_before(path: Path, identity: dict) -> Run | str | None:
     except InputError as error:
         print(f"training again: {error}", file=sys.stderr)
         return None
-    except OSError as error:
-        reason = f"{error.filename}: {error.strerror}; it is kept and not trained again"
-        print(f"not read: {reason}", file=sys.stderr)
-        return reason
 
 
 def train_all(
     missing: dict[str, Wanted], data: Data, jobs: int | None, scheduler: str | None
 ) -> Generator[tuple[str, Any]]:
     """Train these runs, on the cores of this machine or on a Dask cluster."""
-    if not missing:
-        return
     if not any(each.score_test for each in missing.values()):
         no_images, no_labels = data.test_images[:0], data.test_labels[:0]
         data = dataclasses.replace(data, test_images=no_images, test_labels=no_labels)
@@ -113,29 +113,14 @@ def train_all(
         for name in longest_first  # so that no core idles in the end
     }
     program = sources(), "src.runs.worker:train_one", vars(data)
-    if scheduler:
+    if scheduler and tasks:
         from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
 
-        results = run_on_cluster(program, tasks, scheduler)
-    else:
-        results = run_tasks(program, tasks, jobs or jobs_possible())
-    quiet = not sys.stderr.isatty()
-    with contextlib.closing(results):
-        yield from tqdm(results, total=len(tasks), unit=" runs", leave=False, disable=quiet)
+        return run_on_cluster(program, tasks, scheduler)
+    return run_tasks(program, tasks, jobs or jobs_possible())
 
 
 def work(config: Config) -> float:
     """About how long a run takes, in multiplications for each image."""
     beside = 100_000 if config.augmentation == "none" else 300_000  # the network's own
     return config.epochs * (count_parameters(config.layer_sizes) + beside)
-
-
-def announce(wanted: Wanted, result: Run | str) -> None:
-    """Print a line about a run that has ended, and its warnings, or why it failed."""
-    label = f"{wanted.label}, seed {wanted.config.seed}"
-    if isinstance(result, str):
-        tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
-        return
-    tqdm.write(f"{label}: {epoch_line(result.history[-1])}")
-    for warning in warnings_about(result):
-        tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
