@@ -84,8 +84,8 @@ def load_models(paths: list[Path]) -> list[Model]:
     models = []
     for path in paths:
         if not path.is_file():
-            advice = "`python train.py --recipe best` makes a network"
-            raise InputError(f"{path}: there is no such file; {advice}")
+            advice = "`python train.py --recipe best` makes one"
+            raise InputError(f"{path}: there is no such network; {advice}")
         network, metadata = load_network(path)
         first, *_, last = network.layer_sizes
         if (first, last) != (784, 10):
