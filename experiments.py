@@ -170,7 +170,7 @@ def main() -> int:
     from src.runs.questions import read_entry
     from src.runs.report import Results
     from src.runs.storage import folder_for
-    from src.runs.sweep import Wanted, sweep
+    from src.runs.sweep import sweep
 
     arguments = parse_arguments()
     root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
@@ -187,32 +187,30 @@ def main() -> int:
     # What is asked for: a run for each configuration and seed.
     data = load_data(arguments.data)
     about = f"{data.source}, {len(data.images):,} images"
-    asked, wanted = {}, []
+    asked = []
     for name in names:
         entry, configs = read_entry(name, EXPERIMENTS, BASELINE, arguments.seeds, arguments.epochs)
         if entry["score_test"] and not len(data.test_images):
             raise InputError(f"{name}: {data.source} has no test set; data/mnist.npz has one")
         folder = folder_for(root, arguments.name or name, "network.npz")
-        asked[name] = Results(configs, entry, folder, about)
-        for label, seeds in configs.items():
-            wanted += [Wanted(name, label, config, entry["score_test"]) for config in seeds]
+        asked.append(Results(configs, entry, folder, about))
     print(f"data: {about}")
 
     # Each is trained once. Meanwhile tables and figures show what there is: nothing at first, since
     # what stands there answers for other data, other code or other epochs.
     busy = f"{root}: another sweep is writing there; wait for it, or give --results another folder"
     with locked(root / ".lock", busy):
-        publish([*asked.values()], arguments)
+        publish(asked, arguments)
         options = arguments.jobs, arguments.scheduler, arguments.fresh
         again = time.monotonic() + 10
-        with closing(sweep(wanted, data, root / "runs", *options)) as runs:  # a stop ends workers
-            for each, outcome in runs:
-                asked[each.experiment].add(each.label, outcome)
+        with closing(sweep(asked, data, root / "runs", *options)) as runs:  # a stop ends workers
+            for results, label, outcome in runs:
+                results.add(label, outcome)
                 if time.monotonic() > again:
-                    publish([*asked.values()], arguments)
+                    publish(asked, arguments)
                     again = time.monotonic() + 60  # for 1,000 configurations it takes seconds
-        publish([*asked.values()], arguments, finished=True)
-    return int(any(each.failed and not each.entry["may_fail"] for each in asked.values()))
+        publish(asked, arguments, finished=True)
+    return int(any(each.failed and not each.entry["may_fail"] for each in asked))
 
 
 def publish(every: list, arguments: argparse.Namespace, finished: bool = False) -> None:

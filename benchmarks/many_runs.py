@@ -37,6 +37,7 @@ def sweep_once(count: int, folder: str) -> dict:
     from src.digits.data import Data
     from src.runs import sweep
     from src.runs.config import Config
+    from src.runs.report import Results
 
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (400, 28, 28), np.uint8), rng.integers(0, 10, 400)
@@ -44,11 +45,11 @@ def sweep_once(count: int, folder: str) -> dict:
     texts = code.read() | {"train.py": STUB}
     sweep.sources = lambda: texts
     configs = [Config(hidden=(16,), epochs=1, seed=seed) for seed in range(count)]
-    wanted = [sweep.Wanted("", str(n), config, False) for n, config in enumerate(configs)]
+    results = Results({str(n): [config] for n, config in enumerate(configs)}, {}, Path(folder))
     start = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):
-        runs = list(sweep.sweep(wanted, few, Path(folder), 2))
-    assert not [run for _, run in runs if isinstance(run, str)]
+        runs = list(sweep.sweep([results], few, Path(folder), 2))
+    assert not [run for *_, run in runs if isinstance(run, str)]
     seconds = time.perf_counter() - start
     return {"s": seconds, "MB": peak_megabytes(resource.getrusage(resource.RUSAGE_SELF))}
 

@@ -22,14 +22,15 @@ def main() -> None:
         import experiments  # noqa: F401
     from src.digits.data import load_data
     from src.runs.config import Config
-    from src.runs.sweep import Wanted, sweep
+    from src.runs.report import Results
+    from src.runs.sweep import sweep
 
-    asked = json.loads(configs).items()
-    wanted = [Wanted("", label, Config(**config), False) for label, config in asked]
+    asked = {label: [Config(**config)] for label, config in json.loads(configs).items()}
+    results = Results(asked, {}, Path(folder))
     scheduler = sys.argv[5] if "tcp:" in sys.argv[-1] else None
-    for each, run in sweep(wanted, load_data(data), Path(folder), int(jobs), scheduler):
+    for _, label, run in sweep([results], load_data(data), Path(folder), int(jobs), scheduler):
         loss = run if isinstance(run, str) else run.metrics["last_train_loss"]
-        print("RESULT", json.dumps([each.label, loss]), flush=True)
+        print("RESULT", json.dumps([label, loss]), flush=True)
 
 
 if __name__ == "__main__":

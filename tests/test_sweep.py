@@ -12,14 +12,23 @@ from src.digits.data import Data
 from src.runs import pool, storage, sweep
 from src.runs.config import Config
 from src.runs.history import Run
-from src.runs.sweep import Wanted, work
+from src.runs.report import Results
+from src.runs.sweep import work
 
 CONFIGS = {str(size): Config(hidden=(size,), epochs=1) for size in (4, 8, 16)}
-WANTED = [Wanted("sizes", label, config, False) for label, config in CONFIGS.items()]
 
 
-def swept(wanted: list[Wanted], data: Data, runs: Path, **options) -> dict[str, Run | str]:
-    return {each.label: run for each, run in sweep.sweep(wanted, data, runs, 2, **options)}
+def asking(configs: dict[str, Config] = CONFIGS, score_test: bool = False) -> Results:
+    """An experiment that needs one run for each of these labels."""
+    seeds = {label: [config] for label, config in configs.items()}
+    return Results(seeds, {"score_test": score_test}, Path())
+
+
+WANTED, FIRST = asking(), asking({"4": CONFIGS["4"]})
+
+
+def swept(asked: Results, data: Data, runs: Path, **options) -> dict[str, Run | str]:
+    return {label: run for _, label, run in sweep.sweep([asked], data, runs, 2, **options)}
 
 
 def times(runs: Path) -> dict[str, int]:
@@ -41,20 +50,20 @@ def copy(finished: tuple[Path, dict], tmp_path: Path) -> Path:
 def test_a_second_sweep_trains_nothing_and_finds_the_same(
     finished: tuple[Path, dict], copy: Path, digits: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For 3 runs that two experiments want, the digits are hashed once."""
+    """For 3 runs that two experiments want, the digits are hashed twice."""
     hashed = []
     original = storage.fingerprint
     monkeypatch.setattr(storage, "fingerprint", lambda *data: hashed.append(1) or original(*data))
     before = times(copy)
-    twice = WANTED + [dataclasses.replace(each, experiment="again") for each in WANTED]
-    found = list(sweep.sweep(twice, digits, copy, 2))
-    assert [each.experiment for each, _ in found] == ["sizes", "again"] * 3
-    for each, run in found:
-        was = finished[1][each.label]
+    again = asking()
+    found = list(sweep.sweep([WANTED, again], digits, copy, 2))
+    assert [results for results, _, _ in found] == [WANTED, again] * 3
+    for _, label, run in found:
+        was = finished[1][label]
         assert (run.config, run.metrics, run.history) == (was.config, was.metrics, was.history)
         assert (run.right == was.right).all()
         assert was.network is None and was.layers == []  # a thousand would fill the memory
-    assert times(copy) == before and len(hashed) == 1
+    assert times(copy) == before and len(hashed) == 2
 
 
 def test_what_decides_the_numbers_trains_again(
@@ -62,11 +71,11 @@ def test_what_decides_the_numbers_trains_again(
 ) -> None:
     before = set(times(copy))
     fewer = dataclasses.replace(digits, images=digits.images[1:], labels=digits.labels[1:])
-    swept(WANTED[:1], fewer, copy)
-    swept([dataclasses.replace(WANTED[0], score_test=True)], digits, copy)
+    swept(FIRST, fewer, copy)
+    swept(asking({"4": CONFIGS["4"]}, score_test=True), digits, copy)
     texts = code.read() | {"src/losses.py": code.read()["src/losses.py"] + b"\nX = 1\n"}
     monkeypatch.setattr(sweep, "sources", lambda: texts)
-    swept(WANTED[:1], digits, copy)
+    swept(FIRST, digits, copy)
     assert len(set(times(copy)) - before) == 3
 
 
@@ -124,7 +133,7 @@ def test_a_run_that_fails_says_why_and_the_others_go_on(
     digits: Data, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     wild = Config(hidden=(8,), epochs=2, learning_rate=1000.0, activation="leaky_relu")
-    found = swept([*WANTED[:1], Wanted("sizes", "wild", wild, False)], digits, tmp_path)
+    found = swept(asking({"4": CONFIGS["4"], "wild": wild}), digits, tmp_path)
     assert isinstance(found["4"], Run)
     assert found["wild"].startswith("epoch 1: the loss is no longer finite; try a lower")
     assert "wild, seed 0: failed: epoch 1: the loss" in capsys.readouterr().err
@@ -140,7 +149,7 @@ def test_a_run_takes_longer_with_more_parameters_epochs_and_distortions() -> Non
 def test_whoever_stops_listening_is_told_what_is_saved(
     digits: Data, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    runs = sweep.sweep(WANTED, digits, tmp_path, 1)
+    runs = sweep.sweep([WANTED], digits, tmp_path, 1)
     next(runs)
     runs.close()
     assert "\n1 of 3 runs are saved. Give the same command again" in capsys.readouterr().err
