@@ -103,9 +103,7 @@ def train_all(
         no_images, no_labels = data.test_images[:0], data.test_labels[:0]
         data = dataclasses.replace(data, test_images=no_images, test_labels=no_labels)
     longest_first = sorted(tasks, key=lambda name: -work(tasks[name][0]))  # no core idles at last
-    pickled = {
-        name: pickle.dumps(tasks[name]) for name in longest_first
-    }
+    pickled = {name: pickle.dumps(tasks[name]) for name in longest_first}
     program = sources(), "src.runs.worker:train_one", vars(data)
     if scheduler and tasks:
         from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
