@@ -47,7 +47,7 @@ def test_two_networks_are_told_apart_by_what_one_alone_reads_right(
     assert "cannot be told from one seed each" in text
     assert "--seeds" not in text  # which --compare does not have
     text = said(tmp_path, "a", "c")
-    assert "They differ in: seed." in text
+    assert "They differ in: seed 0 or 1." in text
     assert "by no more than the choice of images explains (McNemar's test, p = 1)" in text
 
 

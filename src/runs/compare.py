@@ -29,18 +29,19 @@ def compare_runs(root: Path, a: str, b: str) -> Results:
     results = Results(configs, entry, folder_for(root, name, "network.npz"), data)
     results.add(a, ours)
     results.add(b, theirs)
-    one["seed"], other["seed"] = ours.config.seed, theirs.config.seed
-    others = ("seed", "training_digits", "code", "numpy", "threads")
-    rest = [key for key in others if one[key] != other[key]]
-    pairs = [f"{name} {first} or {second}" for name, (first, second) in results.varied.items()]
-    differences = "; ".join(pairs + rest) or "nothing that is recorded"
-    results.notes = [f"They differ in: {differences}."]
+    different = []
+    for name, first in vars(ours.config).items():
+        if (second := getattr(theirs.config, name)) != first:
+            different.append(f"{name} {first} or {second}")
+    others = ("training_digits", "code", "numpy", "threads")
+    different += [key for key in others if one[key] != other[key]]
+    results.notes = [f"They differ in: {'; '.join(different) or 'nothing that is recorded'}."]
     for label, run in results.all_runs():
         if "stopped" in run.metrics:
             after = f"after epoch {run.history[-1]['epoch']}: {run.metrics['stopped']}"
             results.notes.append(f"{label} stopped {after}.")
     splits = [(run.config.split_seed, run.right.size) for run in (ours, theirs)]
-    if validated and splits[0] == splits[1] and "training_digits" not in rest:
+    if validated and splits[0] == splits[1] and "training_digits" not in different:
         results.notes.append(mcnemar(a, b, ours.right, theirs.right))
     elif validated or not one["test_digits"] or one["test_digits"] != other["test_digits"]:
         results.notes.append("They were not measured on the same images, which leaves it open.")

@@ -99,12 +99,12 @@ def train_all(
     tasks: dict[str, Task], data: Data, jobs: int | None, scheduler: str | None
 ) -> Generator[tuple[str, Any]]:
     """Train these runs, on the cores of this machine or on a Dask cluster."""
-    if not any(scored for _, scored in tasks.values()):
-        no_images, no_labels = data.test_images[:0], data.test_labels[:0]
-        data = dataclasses.replace(data, test_images=no_images, test_labels=no_labels)
+    fields = vars(data)
+    if not any(scored for _, scored in tasks.values()):  # then nobody needs to send these
+        fields = fields | {"test_images": data.test_images[:0], "test_labels": data.test_labels[:0]}
     longest_first = sorted(tasks, key=lambda name: -work(tasks[name][0]))  # no core idles at last
     pickled = {name: pickle.dumps(tasks[name]) for name in longest_first}
-    program = sources(), "src.runs.worker:train_one", vars(data)
+    program = sources(), "src.runs.worker:train_one", fields
     if scheduler and tasks:
         from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
 

@@ -42,16 +42,13 @@ def serve(sources: Any, function: str, data: dict, inbox: BinaryIO, outbox: Bina
         sources.install()
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
-        pickle.dump(answer(function, data, task), outbox)
+        try:
+            answer = pickle.dumps(pkgutil.resolve_name(function)(data, *pickle.loads(task)))
+        except BaseException as error:  # SystemExit too
+            answer = pickle.dumps(reason(error))
+        pickle.dump(answer, outbox)
         outbox.flush()
         gc.collect()
-
-
-def answer(function: str, data: dict, task: bytes) -> bytes:
-    try:
-        return pickle.dumps(pkgutil.resolve_name(function)(data, *pickle.loads(task)))
-    except BaseException as error:  # SystemExit too
-        return pickle.dumps(reason(error))
 
 
 def reason(error: BaseException) -> str:
