@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -38,16 +37,6 @@ def test_what_is_read_is_what_was_written(finished: tuple[Run, dict], tmp_path: 
     assert read.network.parameters.tobytes() == run.network.parameters.tobytes()
     with pytest.raises(FileNotFoundError):
         read_run(tmp_path / "none.npz")
-
-
-def test_without_validation_images_nothing_is_missed(digits: Data, tmp_path: Path) -> None:
-    config, record = CONFIG.with_(validation_fraction=0), Recorder()
-    train(config, digits, record)
-    identity = identity_of(config, digits, "code", score_test=False)
-    write_folder(tmp_path, record.finish(), identity, digits)
-    run, _ = read_run(tmp_path / "network.npz")
-    assert np.isnan(run.history[-1]["validation_loss"])
-    assert len(run.right) == 0 and not (tmp_path / "best.npz").exists()
 
 
 def test_a_folder_shows_the_run_to_people(

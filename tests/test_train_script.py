@@ -122,6 +122,9 @@ def test_without_validation_and_test_images_everything_is_still_written(digits, 
     text = (folder / "run.json").read_text()
     metrics = json.loads(text)["metrics"]
     assert metrics["training_images"] == 100
+    found, _ = read_run(folder / "network.npz")
+    assert np.isnan(found.history[-1]["validation_loss"])
+    assert len(found.right) == 0 and not (folder / "best.npz").exists()
     assert "test_accuracy" not in metrics and "best_validation_accuracy" not in metrics
     assert "nan" not in (printed + text + (folder / "history.csv").read_text()).lower()
 
