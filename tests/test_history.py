@@ -102,6 +102,8 @@ def test_patience_ends_a_run_that_no_longer_gains(digits):
     _, said = scored(digits, [0.3, 0.9, 0.8, 0.9, 0.95, 0.9, 0.9, 0.9], patience=3)
     assert said == [False] * 7 + [True]
     assert not any(scored(digits, [0.9, 0.1, 0.1, 0.1, 0.1])[1])
+    idle = SMALL.with_(epochs=9, learning_rate=1e-9)
+    assert len(run_of(idle, digits, Recorder(patience=2)).history) == 3
 
 
 def test_an_interrupted_run_ends_with_its_last_whole_epoch(digits, monkeypatch):

@@ -21,8 +21,6 @@ from src.runs.pool import jobs_possible, run_tasks
 from src.runs.report import Results
 from src.runs.storage import identity_of, read_run, run_name, write_run
 
-Task = tuple[Config, bool]  # and whether the test set is scored
-
 
 def sweep(
     asked: list[Results],
@@ -40,7 +38,9 @@ def sweep(
     be read: it stays.
     """
     code = code_key(sources())
-    missing: dict[str, Task] = {}  # by the name of the run's file, as all that follows
+    # By the name of the run's file: a config and whether to score the test set; what names it; who
+    # asks for it, and calls it what.
+    missing: dict[str, tuple[Config, bool]] = {}
     identities: dict[str, dict] = {}
     askers: dict[str, list[tuple[Results, str]]] = {}
     for results in asked:
@@ -96,7 +96,7 @@ def finished_before(path: Path) -> Run | None:
 
 
 def train_all(
-    tasks: dict[str, Task], data: Data, jobs: int | None, scheduler: str | None
+    tasks: dict[str, tuple[Config, bool]], data: Data, jobs: int | None, scheduler: str | None
 ) -> Generator[tuple[str, Any]]:
     """Train these runs, on the cores of this machine or on a Dask cluster."""
     fields = vars(data)
