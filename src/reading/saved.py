@@ -54,6 +54,8 @@ def load_network(path: str | Path) -> tuple[NeuralNetwork, dict]:
             raise ValueError(f"parameters are {dtype}, or not all of them finite")
         network = NeuralNetwork(sizes, header["activation"], "zeros", dtype=dtype.type)
         network.parameters[...] = parameters
+        if any(each.ndim != 1 or each.dtype.kind not in "bui" for each in arrays.values()):
+            raise ValueError(f"{', '.join(arrays)} are not rows of whole numbers")
         return network, dict(header["metadata"]) | arrays
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a network that can be used: {error}") from error
