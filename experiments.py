@@ -168,11 +168,13 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     from src.runs.compare import compare_runs
     from src.runs.questions import read_entry
-    from src.runs.report import Results
+    from src.runs.report import Results, write_tables
     from src.runs.storage import folder_for
     from src.runs.sweep import sweep
 
     arguments = parse_arguments()
+    if not isinstance(EXPERIMENTS, dict) or not EXPERIMENTS:
+        raise InputError("EXPERIMENTS in experiments.py has to be a dict with a row or more")
     root, names = arguments.results, dict.fromkeys(arguments.experiments or [*EXPERIMENTS][:1])
     if arguments.list:
         for name in EXPERIMENTS:
@@ -181,6 +183,8 @@ def main() -> int:
     if arguments.compare:
         publish([compare_runs(root, *arguments.compare)], arguments, finished=True)
         return 0
+    if arguments.jobs and arguments.scheduler:
+        raise InputError("--jobs is for this machine; a cluster has as many as its workers take")
     if arguments.name and len(names) > 1:
         raise InputError("--name is for one experiment at a time")
 
@@ -196,19 +200,20 @@ def main() -> int:
         asked.append(Results(configs, entry, folder, about))
     print(f"data: {about}")
 
-    # Each is trained once. Meanwhile tables and figures show what there is: nothing at first, since
-    # what stands there answers for other data, other code or other epochs.
+    # Each is trained once. Meanwhile tables and figures show what there is: what stands there
+    # before may answer for other data, other code or other epochs.
     busy = f"{root}: another sweep is writing there; wait for it, or give --results another folder"
     with locked(root / ".lock", busy):
-        publish(asked, arguments)
-        options = arguments.jobs, arguments.scheduler, arguments.fresh
-        again = time.monotonic() + 10
-        with closing(sweep(asked, data, root / "runs", *options)) as runs:  # a stop ends workers
-            for results, label, outcome in runs:
-                results.add(label, outcome)
-                if time.monotonic() > again:
-                    publish(asked, arguments)
-                    again = time.monotonic() + 60  # for 1,000 configurations it takes seconds
+        options, again = (arguments.jobs, arguments.scheduler, arguments.fresh), 0.0
+        try:
+            with closing(sweep(asked, data, root / "runs", *options)) as runs:  # a stop ends it
+                for _ in runs:
+                    if time.monotonic() > again:
+                        publish(asked, arguments)
+                        again = time.monotonic() + 60  # for 1,000 configurations it takes seconds
+        finally:
+            for results in asked:
+                write_tables(results)
         publish(asked, arguments, finished=True)
     return int(any(each.failed and not each.entry["may_fail"] for each in asked))
 

@@ -85,7 +85,8 @@ def predict_pictures(models: list[Model], paths: list[Path], out: Path) -> int:
                     best, second = np.argsort(-digit.probabilities, kind="stable")[:2]
                     box = " ".join(str(round(page.scale * side)) for side in digit.box)
                     sure = digit.probabilities[best].round(6)
-                    table.append((path.name, number, line, place, best, sure, second, box))
+                    where = one_line(path.name), number, line, place
+                    table.append((*where, best, sure, second, box))
             name = one_line(f"{path.name}{which}")
             said[0] = "; ".join([f"{name}: {said[0]}", *page.remarks])
             print("\n  ".join(said))
@@ -142,6 +143,8 @@ def main() -> int:
     make_writable(out.parent, "--out")
     none = np.empty((0, 28, 28), np.uint8), None
     images, labels = read_table(paths[0], "test") if table else none
+    if labels is not None and asked.probabilities and not asked.out:
+        raise InputError("--probabilities: the table has labels and is scored; give --out as well")
     for line in doubts(asked.model, images):
         print(one_line(f"note: {line}"), file=sys.stderr)
     if not table:

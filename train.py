@@ -56,9 +56,10 @@ def train(
     """
     record = record or Recorder()
     images, labels = record.begin(config, data)  # (N, 28, 28) uint8 and (N,), without validation
-    network = network or NeuralNetwork(
-        config.layer_sizes, config.activation, config.initializer, config.seed
-    )
+    layers = config.layer_sizes, config.activation
+    network = network or NeuralNetwork(*layers, config.initializer, config.seed)
+    if (network.layer_sizes, network.activation) != layers:
+        raise InputError("the network has other layers than the config")
     space = np.empty_like(network.parameters)  # for the gradient of each step
     velocity = np.zeros_like(network.parameters)
     # A stream for each purpose: two configs that differ in dropout still see the same batches.
@@ -127,6 +128,7 @@ def main() -> int:
         if arguments.test and not len(data.test_images):
             raise InputError(f"--test: {data.source} has no test set; data/mnist.npz has one")
         identity = identity_of(config, data, code_key(sources()), arguments.test)
+        identity["patience"] = arguments.patience
         messages.print_start(config, data)
         record, failure = Recorder(messages.print_epoch, arguments.patience), None
         try:
@@ -136,8 +138,11 @@ def main() -> int:
                 raise
             failure = error  # the last epoch before it is kept
         with held_back():  # a second, impatient Ctrl-C loses nothing
-            run = record.finish(arguments.test and record.stopped != "interrupted")
+            tested = arguments.test and not failure and record.stopped != "interrupted"
+            run = record.finish(tested)
             write_folder(folder, run, identity, data)
+        if arguments.test and not tested:
+            print("the test set was not looked at, because the training did not end as planned")
         messages.print_end(run, data, folder)
         from src.figures.inside import draw_run  # here: matplotlib takes long to import
 

@@ -22,15 +22,21 @@ def main() -> None:
         import experiments  # noqa: F401
     from src.digits.data import load_data
     from src.runs.config import Config
+    from src.runs.history import Run
     from src.runs.report import Results
     from src.runs.sweep import sweep
 
     asked = {label: [Config(**config)] for label, config in json.loads(configs).items()}
-    results = Results(asked, {}, Path(folder))
     scheduler = sys.argv[5] if "tcp:" in sys.argv[-1] else None
-    for _, label, run in sweep([results], load_data(data), Path(folder), int(jobs), scheduler):
-        loss = run if isinstance(run, str) else run.metrics["last_train_loss"]
-        print("RESULT", json.dumps([label, loss]), flush=True)
+
+    class Printed(Results):
+        def add(self, label: str, outcome: Run | str) -> None:
+            loss = outcome if isinstance(outcome, str) else outcome.metrics["last_train_loss"]
+            print("RESULT", json.dumps([label, loss]), flush=True)
+
+    results: list = [Printed(asked, {}, Path(folder))]
+    for _ in sweep(results, load_data(data), Path(folder), int(jobs), scheduler):
+        pass
 
 
 if __name__ == "__main__":

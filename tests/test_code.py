@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from src.common import code
@@ -82,6 +83,10 @@ def test_an_edit_of_what_a_run_reaches_in_any_way_changes_the_key(
 def test_what_a_config_holds_anyway_does_not_count() -> None:
     assert key_with("train.py", "VALUES = {", 'VALUES = {"x": 1, ') == KEY
     assert key_with("train.py", "VALUES = {", "VALUES = OTHERS = {") != KEY
+    old, new = b"    record.measure", b"    boost = VALUES['momentum']\n    record.measure"
+    read = TEXTS["train.py"].replace(old, new, 1)  # by what trains: now they count
+    edited = read.replace(b"VALUES = {", b'VALUES = {"x": 1, ')
+    assert code_key(TEXTS | {"train.py": read}) != code_key(TEXTS | {"train.py": edited})
     more = TEXTS["experiments.py"] + b"HIDDEN = [[7], [8]]\nMORE: list = grid(x=[1])\n"
     assert code_key(TEXTS | {"experiments.py": more}) == KEY
     assert code_key(TEXTS | {"experiments.py": more + b"import helpers\n"}) != KEY
@@ -104,6 +109,13 @@ def test_what_a_config_holds_anyway_does_not_count() -> None:
         ("from helpers import HIDDEN", False),
         ("class Swish: ACTIVATIONS['swish'] = swish", True),
         ("half saved(", True),
+        ("if __name__ == '__main__': run_script(main)\nelse: ACTIVATIONS['x'] = swish", True),
+        ("if __name__ == 'experiments': ACTIVATIONS['x'] = swish", True),
+        ("def swish(z, _=ACTIVATIONS.update(relu=1)): pass", True),
+        ("def start(**k): ACTIVATIONS.update(k)", True),
+        ("grid = ACTIVATIONS.update", True),
+        ("Y = [0 for A.LEAK in [0.5]]", True),
+        ("Y = {a: b for a, b in HIDDEN}", False),
     ],
 )
 def test_experiments_counts_as_soon_as_it_does_more_than_ask(statement: str, counts: bool) -> None:
@@ -222,4 +234,21 @@ def test_an_activation_that_experiments_adds_reaches_the_workers(
         results = sweep(tree, small_npz, CONFIG | {"activation": "scaled"})
         assert results["before"] == 0 and isinstance(results["0"], float)
         losses.append(results["0"])
+    assert losses[0] != losses[1]
+
+
+def test_a_copy_of_experiments_runs_as_it_stands_there(tree: Path, small_npz: Path) -> None:
+    """Under another name, too, its activation reaches the workers, and counts."""
+    text = (ROOT / "experiments.py").read_text()
+    change = (
+        "from src.activations import *\nACTIVATIONS['relu'] = ACTIVATIONS['sigmoid']\n\nif __name__"
+    )
+    command = [sys.executable, "mine.py", "activations", "--epochs", "1", "--seeds", "1"]
+    command += ["--data", str(small_npz), "--results", "results"]
+    losses = []
+    for edited in (text, text.replace("if __name__", change)):
+        (tree / "mine.py").write_text(edited)
+        subprocess.run(command, cwd=tree, check=True, capture_output=True)
+        curves = pd.read_csv(tree / "results" / "activations" / "curves.csv")
+        losses.append(list(curves[curves.configuration == "relu"].train_loss))
     assert losses[0] != losses[1]

@@ -28,7 +28,10 @@ WANTED, FIRST = asking(), asking({"4": CONFIGS["4"]})
 
 
 def swept(asked: Results, data: Data, runs: Path, **options) -> dict[str, Run | str]:
-    return {label: run for _, label, run in sweep.sweep([asked], data, runs, 2, **options)}
+    asked = Results(asked.configs, asked.entry, Path())
+    for _ in sweep.sweep([asked], data, runs, 2, **options):
+        pass
+    return {label: (asked.runs[label] or asked.failed[label])[-1] for label in asked.configs}
 
 
 def times(runs: Path) -> dict[str, int]:
@@ -55,11 +58,11 @@ def test_a_second_sweep_trains_nothing_and_finds_the_same(
     original = storage.fingerprint
     monkeypatch.setattr(storage, "fingerprint", lambda *data: hashed.append(1) or original(*data))
     before = times(copy)
-    again = asking()
-    found = list(sweep.sweep([WANTED, again], digits, copy, 2))
-    assert [results for results, _, _ in found] == [WANTED, again] * 3
-    for _, label, run in found:
-        was = finished[1][label]
+    asked = asking(), asking()
+    assert len(list(sweep.sweep([*asked], digits, copy, 2))) == 1  # all is there at once
+    for label, was in finished[1].items():
+        (run,) = asked[0].runs[label]
+        assert asked[1].runs[label] == [run]
         assert (run.config, run.metrics, run.history) == (was.config, was.metrics, was.history)
         assert (run.right == was.right).all()
         assert was.network is None and was.layers == []  # a thousand would fill the memory
@@ -88,6 +91,7 @@ def test_damaged_and_swapped_runs_are_named_and_done_again(
     (copy / third).rename(copy / second)
     (copy / "aside").rename(copy / third)
     (copy / "my notes").mkdir()
+    (copy / ".8_seed0.1234.partial.npz").touch()  # of a run that was killed
     found = swept(WANTED, digits, copy)
     out, err = capsys.readouterr()
     assert "3 runs, 0 of them finished before" in out
@@ -96,7 +100,7 @@ def test_damaged_and_swapped_runs_are_named_and_done_again(
     assert all(isinstance(run, Run) for run in found.values())
     swept(WANTED, digits, copy)
     assert "3 runs, 3 of them" in capsys.readouterr().out
-    assert (copy / "my notes").is_dir()
+    assert (copy / "my notes").is_dir() and not list(copy.glob(".*"))
 
 
 def test_a_run_that_cannot_be_read_stays(
@@ -149,8 +153,12 @@ def test_a_run_takes_longer_with_more_parameters_epochs_and_distortions() -> Non
 def test_whoever_stops_listening_is_told_what_is_saved(
     digits: Data, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    runs = sweep.sweep([WANTED], digits, tmp_path, 1)
+    asked = asking()
+    runs = sweep.sweep([asked], digits, tmp_path, 1)
+    next(runs)
+    assert not asked.all_runs()  # nothing was finished before
     next(runs)
     runs.close()
+    assert len(asked.all_runs()) == 1
     assert "\n1 of 3 runs are saved. Give the same command again" in capsys.readouterr().err
     assert len(times(tmp_path)) == 1

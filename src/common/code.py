@@ -22,6 +22,7 @@ src/runs/cluster.py src/runs/compare.py src/runs/messages.py src/runs/pool.py
 src/runs/questions.py src/runs/recipes.py src/runs/report.py src/runs/statistics.py
 src/runs/storage.py src/runs/sweep.py"""
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+STORE = (ast.Store, ast.Del)
 
 
 class Sources(Loader):
@@ -70,6 +71,8 @@ def freeze(script: CodeType) -> Sources | None:
     if text and compiled(text, path) != script:
         print(f"error: {path.name} was changed while it started; start it again", file=sys.stderr)
         sys.exit(2)
+    if text and path.name != "train.py":  # a copy of experiments.py under another name, too
+        sources.texts["experiments.py"] = text
     sources.install(keep=("src.common.code", "src.common.errors", "src.common.script"))
     return sources
 
@@ -120,7 +123,11 @@ def outline(file: str, text: bytes) -> str:
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
             del node.body[0]
     if file == "train.py":
-        tree.body = [each for each in tree.body if not ast.unparse(each).startswith("VALUES = {")]
+        rest = [each for each in tree.body if not ast.unparse(each).startswith("VALUES = {")]
+        scripts = "parse_arguments", "main"  # who makes a config of them
+        training = [each for each in rest if getattr(each, "name", "") not in scripts]
+        if "VALUES" not in ast.unparse(ast.Module(training, [])):
+            tree.body = rest
     if file == "experiments.py" and all(map(only_asks, tree.body)):
         tree.body = [each for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)]
     return ast.dump(tree)
@@ -131,12 +138,17 @@ def only_asks(node: ast.stmt) -> bool:
 
     ACTIVATIONS["swish"] = swish, say, may reach a number. What is not surely harmless does.
     """
+    harmless, nodes = {"grid", "list", "range", "start"}, list(ast.walk(node))
+    stored = [ast.unparse(each) for each in nodes if isinstance(getattr(each, "ctx", None), STORE)]
     match node:
-        case ast.Import() | ast.ImportFrom() | ast.FunctionDef(decorator_list=[]):
+        case ast.Import() | ast.ImportFrom():
             return True
+        case ast.FunctionDef(decorator_list=[], args=given):
+            defaults = [*given.defaults, *filter(None, given.kw_defaults)]
+            plain = all(isinstance(each, ast.Constant) for each in defaults)
+            return plain and node.name not in harmless
         case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()) | ast.Expr():
-            calls = {
-                ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)
-            }
-            return calls <= {"grid", "list", "range", "start"}
-    return ast.unparse(node).startswith("if __name__ ==")
+            calls = {ast.unparse(each.func) for each in nodes if isinstance(each, ast.Call)}
+            changed = [name for name in stored if name in harmless or "." in name or "[" in name]
+            return calls <= harmless and not changed
+    return ast.unparse(node) == "if __name__ == '__main__':\n    run_script(main)"

@@ -87,11 +87,18 @@ def make_writable(folder: Path, flag: str = "--results") -> None:
 def keep_only(folder: Path, names: list[str]) -> None:
     """Remove the figures that were listed here before and are not among `names`, and list these.
 
-    And what a killed process has left half written. What others have put into the folder stays.
+    What others have put into the folder stays.
     """
     listed = folder / ".figures"
     before = listed.read_text("utf-8", "replace").splitlines() if listed.is_file() else []
-    unwanted = [folder / Path(name).name for name in set(before) - set(names)]
-    for path in [*unwanted, *folder.glob(".*.partial*")]:
-        path.unlink(missing_ok=True)
+    for name in set(before) - set(names):
+        if name.endswith((".png", ".svg", ".pdf")):
+            (folder / Path(name).name).unlink(missing_ok=True)
     listed.write_text("\n".join(names), "utf-8")
+    remove_half_written(folder)
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what processes that were killed have left half written. Nobody else may write here."""
+    for path in folder.glob(".*.partial*"):
+        path.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 import argparse
 import builtins
 import contextlib
-import math
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ from src.common.errors import InputError, one_line
 
 BLAS = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"]
 STOPS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+stops: list[float] = []  # when a signal to stop came
 give_back = contextlib.ExitStack()  # closed when a script has run: what a notebook gets back
 
 
@@ -48,12 +48,10 @@ def take_over() -> None:
     Ctrl-C, `kill` and a closed terminal raise KeyboardInterrupt. A second one within two seconds
     is ignored: it would break off the clean-up after the first.
     """
-    last = -math.inf
 
     def stop(*_: object) -> None:
-        nonlocal last
-        if time.monotonic() - last > 2:
-            last = time.monotonic()
+        if not stops or time.monotonic() - stops[-1] > 2:
+            stops.append(time.monotonic())
             raise KeyboardInterrupt
 
     def hook(kind: type, error: BaseException, traceback: TracebackType | None) -> None:
@@ -119,6 +117,8 @@ def run_script(main: Callable[[], int | None]) -> None:
     """
     try:
         with give_back:
+            if stops:  # the import of a C extension has swallowed it
+                raise KeyboardInterrupt
             status = main() or 0
             print(end="", flush=True)
     except (Exception, KeyboardInterrupt) as error:

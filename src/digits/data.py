@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from src.common.errors import InputError
+from src.common.errors import InputError, one_line
 from src.digits.checks import EMBEDDED, note
 from src.digits.formats import check_part, read_arrays
 
@@ -53,7 +53,7 @@ def load_data(path: str | Path | None = None) -> Data:
     if "x_test" in arrays and "y_test" in arrays:
         test = check_part(path, arrays, "test")
     name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return Data(name.as_posix(), images, labels, *test)
+    return Data(one_line(name.as_posix()), images, labels, *test)
 
 
 SPLIT_STREAM = 4  # weights are drawn from default_rng(seed), batches and more from streams 1 to 3

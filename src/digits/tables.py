@@ -25,6 +25,8 @@ def read_csv(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray | None]
 
     Raises InputError with line and column of the first fault. Labels may still exceed 9.
     """
+    if b"\r" in content:  # Windows ends lines with \r\n, old Macs did with \r
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     names, delimiter, skip = read_header(content)
     columns = order_columns(names)
     if len(columns) < len(names):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from src.common.errors import InputError
-from src.runs.history import Run
 from src.runs.report import Results
 from src.runs.storage import folder_for, read_run
 
@@ -18,9 +17,10 @@ def compare_runs(root: Path, a: str, b: str) -> Results:
 
     Raises InputError where no run is saved.
     """
-    if a == b:
+    files = saved_run(root, a), saved_run(root, b)
+    if files[0].samefile(files[1]):
         raise InputError(f"{a}, {b}: give two different runs")
-    (ours, one), (theirs, other) = saved_run(root, a), saved_run(root, b)
+    (ours, one), (theirs, other) = map(read_run, files)
     validated = bool(ours.right.size and theirs.right.size)
     entry = {"question": f"{a} or {b}?", "score_test": not validated}
     name = re.sub(r"[^\w-]", "-", f"compare_{a}_{b}", flags=re.ASCII)
@@ -33,27 +33,27 @@ def compare_runs(root: Path, a: str, b: str) -> Results:
     for name, first in vars(ours.config).items():
         if (second := getattr(theirs.config, name)) != first:
             different.append(f"{name} {first} or {second}")
-    others = ("training_digits", "code", "numpy", "threads")
-    different += [key for key in others if one[key] != other[key]]
+    others = ("training_digits", "code", "numpy", "threads", "patience")
+    different += [key.replace("_", " ") for key in others if one.get(key) != other.get(key)]
     results.notes = [f"They differ in: {'; '.join(different) or 'nothing that is recorded'}."]
     for label, run in results.all_runs():
         if "stopped" in run.metrics:
             after = f"after epoch {run.history[-1]['epoch']}: {run.metrics['stopped']}"
             results.notes.append(f"{label} stopped {after}.")
     splits = [(run.config.split_seed, run.right.size) for run in (ours, theirs)]
-    if validated and splits[0] == splits[1] and "training_digits" not in different:
+    if validated and splits[0] == splits[1] and "training digits" not in different:
         results.notes.append(mcnemar(a, b, ours.right, theirs.right))
     elif validated or not one["test_digits"] or one["test_digits"] != other["test_digits"]:
         results.notes.append("They were not measured on the same images, which leaves it open.")
     return results
 
 
-def saved_run(root: Path, place: str) -> tuple[Run, dict]:
-    """A run, and all that decided its numbers (storage.identity_of)."""
+def saved_run(root: Path, place: str) -> Path:
+    """The file of a run. Raises InputError if there is none."""
     for path in (Path(place), root / place):
         file = path / "network.npz" if path.is_dir() else path
         if file.is_file():
-            return read_run(file)
+            return file
     raise InputError(f"{place}: no run is saved there, nor in {root / place}")
 
 

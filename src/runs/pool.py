@@ -106,11 +106,11 @@ class Workers:
 
 
 def end(worker: Any) -> int:
-    """End a worker and leave no zombie. Returns its exit status.
-
-    Its pipes close when nobody holds it any more: two threads that close one at once may fail.
-    """
+    """End a worker, leave no zombie and no open pipe. Returns its exit status."""
     worker.kill()
+    for pipe in (worker.stdin, worker.stdout):
+        with contextlib.suppress(OSError, ValueError):  # not all was read; two threads close it
+            pipe.close()
     return worker.wait()
 
 

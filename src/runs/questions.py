@@ -53,7 +53,9 @@ def read_entry(
     wrong with them, before anything is trained.
     """
     if name not in table:
-        raise InputError(f"there is no experiment {name!r}; there are: {', '.join(table)}")
+        raise InputError(
+            f"there is no experiment {name!r}; there are: {', '.join(map(str, table))}"
+        )
     where, entry = f"experiment {name!r}", table[name] if isinstance(table[name], dict) else {}
     for key, value in entry.items():
         if key not in ENTRY:

@@ -161,7 +161,7 @@ def write_tables(results: Results) -> None:
     texts = table.to_csv(), curves.to_csv(index=False), "\n".join(lines)
     for name, text in zip(("summary.csv", "curves.csv", "summary.txt"), texts):
         with replacing(results.folder / name) as path:
-            path.write_text(text, encoding="utf-8", newline="")
+            path.write_text(text, "utf-8", "backslashreplace", newline="")
 
 
 def answer(results: Results, data: str | None, root: Path) -> str:

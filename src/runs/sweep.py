@@ -12,6 +12,8 @@ from tqdm import tqdm
 
 from src.common.code import code_key, sources
 from src.common.errors import InputError
+from src.common.files import remove_half_written
+from src.common.script import held_back
 from src.digits.data import Data
 from src.model import count_parameters
 from src.runs.config import Config
@@ -29,14 +31,15 @@ def sweep(
     jobs: int | None,
     scheduler: str | None = None,
     fresh: bool = False,
-) -> Generator[tuple[Results, str, Run | str]]:
-    """Yield each run of these experiments, with its results and its label, or why it failed: the
-    finished ones, then the others as they end.
+) -> Generator[None]:
+    """Add each run of these experiments to their results, or why it failed. Yields once the
+    finished ones are there, and again after each other.
 
     A run is trained once, whoever asks for it, unless it stands in its place below `folder`. With
     `fresh` it is trained even so, and replaced when it is done. Raises OSError for one that cannot
     be read: it stays.
     """
+    remove_half_written(folder)
     code = code_key(sources())
     # By the name of the run's file: a config and whether to score the test set; what names it; who
     # asks for it, and calls it what.
@@ -55,24 +58,29 @@ def sweep(
     for name in askers:
         if not fresh and (run := finished_before(folder / name)):
             del missing[name]
-            yield from ((*asker, run) for asker in askers[name])
+            for results, label in askers[name]:
+                results.add(label, run)
     finished = len(askers) - len(missing)
     print(f"{len(askers)} runs, {finished} of them finished before", flush=True)
     try:
+        yield
         with contextlib.closing(train_all(missing, data, jobs, scheduler)) as ended:
             bar = {"unit": " runs", "leave": False, "disable": None}  # None: only on a terminal
             for name, result in tqdm(ended, total=len(missing), **bar):
-                label = f"{askers[name][0][1]}, seed {missing[name][0].seed}"
+                what = f"{askers[name][0][1]}, seed {missing[name][0].seed}"
                 if isinstance(result, str):
-                    tqdm.write(f"{label}: failed: {result}", file=sys.stderr)
+                    tqdm.write(f"{what}: failed: {result}", file=sys.stderr)
                 else:
-                    write_run(folder / name, result, identities[name])
+                    with held_back():  # a stop now would lose it
+                        write_run(folder / name, result, identities[name])
                     finished += 1
-                    tqdm.write(f"{label}: {epoch_line(result.history[-1])}")
+                    tqdm.write(f"{what}: {epoch_line(result.history[-1])}")
                     for warning in warnings_about(result):
-                        tqdm.write(f"{label}: warning: {warning}", file=sys.stderr)
+                        tqdm.write(f"{what}: warning: {warning}", file=sys.stderr)
                     result.network, result.layers = None, []  # hundreds would fill the memory
-                yield from ((*asker, result) for asker in askers[name])
+                for results, label in askers[name]:
+                    results.add(label, result)
+                yield
     except (KeyboardInterrupt, GeneratorExit):  # the latter between two runs, by whoever listens
         how = "the same command again" + " without --fresh" * fresh
         kept = f"{finished} of {len(askers)} runs are saved. Give {how} to continue"

@@ -46,8 +46,11 @@ def serve(sources: Any, function: str, data: dict, inbox: BinaryIO, outbox: Bina
             answer = pickle.dumps(pkgutil.resolve_name(function)(data, *pickle.loads(task)))
         except BaseException as error:  # SystemExit too
             answer = pickle.dumps(reason(error))
-        pickle.dump(answer, outbox)
-        outbox.flush()
+        try:
+            pickle.dump(answer, outbox)
+            outbox.flush()
+        except OSError:  # our parent is gone
+            os._exit(1)
         gc.collect()
 
 
