@@ -81,8 +81,9 @@ def test_runs_of_two_projects_may_have_the_same_name(digits, tmp_path, monkeypat
     for seed, place in enumerate(places):
         save(Path(place), digits, np.arange(60) < 50, seed=seed)
     assert "mine/results/train or yours/results/train?" in said(tmp_path, *places)
-    with pytest.raises(InputError, match="give two different runs"):
-        compare_runs(tmp_path, places[0], places[0])
+    for same in (places[0], f"{places[0]}/network.npz"):
+        with pytest.raises(InputError, match="give two different runs"):
+            compare_runs(tmp_path, places[0], same)
 
 
 def test_what_is_no_run_is_named(digits: Data, tmp_path: Path) -> None:

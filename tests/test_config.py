@@ -88,6 +88,11 @@ def test_the_flags_of_a_config_make_it_again(name):
     assert as_flags(Config()) == "--recipe plain"
 
 
+def test_values_that_are_no_dict_are_named():
+    with pytest.raises(InputError, match="VALUES = None: has to be a dict"):
+        add_flags(argparse.ArgumentParser(), None)
+
+
 def test_help_names_the_defaults_of_the_caller():
     parser = argparse.ArgumentParser()
     add_flags(parser, {"hidden": [7], "epochs": 3})

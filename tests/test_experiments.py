@@ -155,6 +155,7 @@ ONE = {"question": "?", "configurations": {"a": {}}}
         (["--compare", "x", "y"], "no run is saved there"),
         (["one", "--compare", "x", "y"], "not allowed with argument"),
         (["tested"], r"mine\.npz has no test set"),
+        (["--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"], "--jobs is for this machine"),
         (["one"], "another sweep is writing there"),
     ],
 )
@@ -174,6 +175,24 @@ def test_what_cannot_be_done_is_refused_before_anything_is_trained(
     with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match=message):
         experiments.main()
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_ends_a_sweep_leaves_what_is_finished_in_table_and_figures(
+    swept: tuple[Path, str], small_npz: Path, tmp_path: Path
+) -> None:
+    results = shutil.copytree(swept[0], tmp_path / "results")
+    run(results, small_npz, "--seeds", "3", "--scheduler", "tcp://127.0.0.1:1", status=2)
+    text = " ".join((results / "hidden_layers" / "summary.txt").read_text().split())
+    assert "; 16 of 24 runs have ended so far" in text and "best: " in text
+    assert (results / "hidden_layers" / "comparison.png").is_file()
+
+
+@pytest.mark.parametrize("table", [{}, [], None])
+def test_a_table_that_is_none_is_named(table: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiments, "EXPERIMENTS", table)
+    monkeypatch.setattr(sys, "argv", ["experiments.py", "--list"])
+    with pytest.raises(InputError, match="EXPERIMENTS in .* has to be a dict"):
+        experiments.main()
 
 
 def test_list_names_the_questions_and_a_wrong_name_is_one_line(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from src.common.errors import InputError
-from src.common.files import locked, make_writable, replacing
+from src.common.files import keep_only, locked, make_writable, replacing
 
 
 def test_replacing_writes_beside_and_renames(tmp_path: Path) -> None:
@@ -75,3 +75,18 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match=r"cannot be written to.*--results"):
         make_writable(tmp_path / "new")
+
+
+def test_only_figures_that_are_listed_are_removed_and_what_is_half_written(tmp_path: Path) -> None:
+    keep_only(tmp_path, ["a.png", "b.png"])
+    for name in ("a.png", "b.png", "mine.png", "network.npz", ".run.123.partial.csv"):
+        (tmp_path / name).touch()
+    with (tmp_path / ".figures").open("a") as file:
+        file.write("\n\nnetwork.npz\n../b.png\n")  # by somebody else
+    keep_only(tmp_path, ["a.png"])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".figures",
+        "a.png",
+        "mine.png",
+        "network.npz",
+    }

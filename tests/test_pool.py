@@ -235,8 +235,10 @@ def test_a_stop_leaves_nothing_behind(names: str, delay: float | None, tmp_path:
 
 @needs_proc
 def test_whoever_stops_listening_leaves_no_worker() -> None:
+    before = len(os.listdir("/proc/self/fd"))
     task = pickle.dumps(("result = os.getpid()",))
     results = run_tasks(program(), {str(number): task for number in range(50)}, 2)
     _, pid = next(results)
     results.close()
     assert not Path(f"/proc/{pid}").exists()
+    assert len(os.listdir("/proc/self/fd")) == before  # nor a pipe

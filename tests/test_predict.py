@@ -192,6 +192,9 @@ def test_names_that_are_not_utf_8_and_a_terminal_that_is_ascii(folder):
     result = in_a_process(folder, *words, PYTHONIOENCODING="ascii")
     assert (result.returncode, result.stderr) == (0, "")
     assert "\\udcff.png: " in result.stdout
+    words[-1] = "odd.csv"
+    assert in_a_process(folder, *words, PYTHONIOENCODING="ascii").returncode == 0
+    assert "\\udcff.png," in (folder / "odd.csv").read_text()
 
 
 # ---------------------------------------------------------------------------- what is wrong
@@ -208,6 +211,7 @@ WRONG = {
     "test.csv --model test.csv": "test.csv: not a sound .npz",
     "test.csv --model gone.npz": "gone.npz",
     "test.csv digit0.png --model none.npz": "one table, or pictures",
+    "labelled.csv --model none.npz --probabilities": "give --out as well",
     "test.csv --model none.npz --out test.csv": "--out test.csv: is read",
     "test.csv --model none.npz --out none.npz": "--out none.npz: is read",
     "test.csv --model none.npz --out linked.csv": "--out linked.csv: is read",

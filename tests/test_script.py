@@ -113,6 +113,14 @@ def test_stopped_in_one_line(script, name, when):
 
 
 @POSIX
+def test_a_stop_that_an_import_swallows_is_not_forgotten(script):
+    """As the imports of C extensions do."""
+    swallow = "import os, signal\ntry: os.kill(os.getpid(), signal.SIGINT)\n"
+    ended = run(script("print('went on')", swallow + "except KeyboardInterrupt: pass"))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "\nstopped\n")
+
+
+@POSIX
 def test_nothing_is_stopped_while_it_is_held_back_or_by_a_closed_terminal_under_nohup(script):
     body = "with held_back(): os.kill(os.getpid(), signal.SIGTERM)\n"
     body += "os.kill(os.getpid(), signal.SIGHUP)\nprint('went on')"

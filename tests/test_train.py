@@ -3,11 +3,15 @@
 The loop does less arithmetic than these lines: it sorts the pixels and leaves out blank ones.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import train as script
+from src.common.errors import InputError
 from src.digits.data import Data, split
+from src.digits.preprocessing import PREPROCESSING
 from src.losses import cross_entropy
 from src.model import NeuralNetwork
 from src.optimizers import learning_rates, sgd_step
@@ -103,3 +107,17 @@ def test_a_given_network_is_trained_on(digits):
     assert trained is network and (network.parameters != same.parameters).any()
     rows, _ = split(600, CONFIG.validation_fraction, CONFIG.split_seed)
     assert history[0]["train_loss"] == evaluate(same, digits.images[rows], digits.labels[rows])[0]
+    with pytest.raises(InputError, match="other layers than the config"):
+        train(CONFIG.with_(hidden=(9,)), digits, network=network)
+
+
+def test_the_order_of_images_in_memory_changes_nothing(digits, monkeypatch):
+    config = Config(hidden=(8,), epochs=1)
+    turned = replace(digits, images=np.asfortranarray(digits.images))
+    plain, same = (train(config, data)[0].parameters for data in (digits, turned))
+    assert plain.tobytes() == same.tobytes()
+    monkeypatch.setitem(PREPROCESSING, "none", lambda images: images[:, :, ::-1])  # is a view
+    mirrored = replace(digits, images=digits.images[:, :, ::-1])
+    view = train(config, digits)[0].parameters
+    monkeypatch.undo()
+    assert view.tobytes() == train(config, mirrored)[0].parameters.tobytes() != plain.tobytes()
