@@ -191,7 +191,7 @@ def test_what_ends_a_sweep_leaves_what_is_finished_in_table_and_figures(
 def test_a_table_that_is_none_is_named(table: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiments, "EXPERIMENTS", table)
     monkeypatch.setattr(sys, "argv", ["experiments.py", "--list"])
-    with pytest.raises(InputError, match="EXPERIMENTS in .* has to be a dict"):
+    with pytest.raises(InputError, match=r"EXPERIMENTS in .* has to be a dict"):
         experiments.main()
 
 
