@@ -110,7 +110,7 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
         "line 12 | pixel783",
     ),
     "CRLF": (cell(4, 100, "x").replace("\n", "\r\n"), "line 4, column pixel99"),
-    "CR": (GOOD.replace("\n", "\r"), "has no rows that can be read"),
+    "CR": (cell(4, 100, "x").replace("\n", "\r"), "line 4, column pixel99"),
     "semicolons": (cell(4, 100, "3,5").replace(",", ";").replace("3;5", "3,5"), "found '3,5'"),
     "UTF-16": (cell(4, 100, "x").encode("utf-16"), "line 4, column pixel99"),
     "gzip": (gzip.compress(cell(4, 100, "x").encode()), "line 4, column pixel99"),

@@ -60,8 +60,8 @@ class Recorder:
         self.config, self.data = config, data
         preprocess = PREPROCESSING[config.preprocessing]
         rows, held_out = split(len(data.images), config.validation_fraction, config.split_seed)
-        images = np.ascontiguousarray(preprocess(data.images[rows]))  # sort_pixels changes it
-        labels = data.labels[rows]
+        images, labels = preprocess(data.images[rows]), data.labels[rows]
+        images = np.ascontiguousarray(images)  # train() sorts the pixels in place
         self.validation = preprocess(data.images[held_out]), data.labels[held_out]
         self.sample = images[:TRAIN_SAMPLE].copy(), labels[:TRAIN_SAMPLE]
         self.rows = rows
