@@ -143,7 +143,7 @@ def test_predictions_show_page_boxes_what_was_seen_and_how_sure(digits, tmp_path
     page = SimpleNamespace(picture=picture, digits=found, marks=[(0, 0, 3, 3)])
     plot_predictions(tmp_path / "p.png", [("name", page)], lambda images: images // 2, total=3)
     left, right = figures[0].axes
-    assert [text.get_text() for text in right.texts] == ["7: 100%", "5: 40%, 4: 28%"]
+    assert [text.get_text() for text in right.texts] == ["7: > 99%", "5: 40%, 4: 28%"]
     np.testing.assert_array_equal(right.images[0].get_array()[:28, :28], digits.images[0] // 2)
     assert (left.get_title(), [text.get_text() for text in left.texts]) == ("name", ["7", "5"])
     assert left.lines[1].get_xydata().max(axis=0).tolist() == [19, 12]  # its box

@@ -30,9 +30,9 @@ def draw_page(axes: Axes, name: str, page: Any) -> None:
 
 
 def likely(probabilities: np.ndarray) -> str:
-    """One digit's answer and, from 1% on, the next likely one: "5: 36%, 4: 29%"."""
+    """One digit's answer and, from 1% on, the next likely one: "5: 36%, 4: 29%"; never 100%."""
     order = np.argsort(-probabilities, kind="stable")[:2]
-    said = [f"{digit}: {probabilities[digit]:.0%}" for digit in order]
+    said = [f"{digit}: {probabilities[digit]:.0%}".replace("100%", "> 99%") for digit in order]
     return ", ".join(said if probabilities[order[1]] >= 0.01 else said[:1])
 
 
