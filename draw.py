@@ -159,7 +159,8 @@ def number(query: dict, name: str, below: int) -> int:
 
 def main() -> None:
     parser = ArgumentParser(__doc__)
-    parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL])
+    saved = "networks of train.py (default: results/train/network.npz)"
+    parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL], help=saved)
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     arguments = parser.parse_args()
     page = Page(arguments.model, ROOT / "results" / "drawn.csv")

@@ -15,6 +15,7 @@ from src.common.script import ArgumentParser, run_script, start, whole_number
 
 start(__name__)  # before NumPy is imported: one BLAS thread, and the code as it is now
 
+from src.activations import ACTIVATIONS
 from src.initializers import INITIALIZERS
 from src.runs.questions import grid
 
@@ -62,7 +63,7 @@ EXPERIMENTS: dict[str, dict] = {
     },
     "activations": {
         "question": "Which activation?",
-        "configurations": grid(activation=["relu", "leaky_relu", "tanh", "sigmoid"]),
+        "configurations": grid(activation=list(ACTIVATIONS)),
     },
     "initializers": {
         "question": "Why He initialisation? Ten hidden layers of 32 units",
@@ -153,7 +154,7 @@ def parse_arguments() -> argparse.Namespace:
     what("--list", action="store_true", help="print the experiments and their questions")
     what("--compare", nargs=2, metavar=("A", "B"), help="compare two saved runs, train nothing")
     add("--data", help="a table of digits, such as Kaggle's train.csv")
-    add("--epochs", type=whole_number, help="epochs of all configurations")
+    add("--epochs", type=whole_number, help="of every configuration")
     add("--seeds", type=whole_number, default=3, help="runs of each configuration (default: 3)")
     add("--jobs", type=whole_number, help="runs at a time (default: one on each core)")
     add("--scheduler", help="a Dask scheduler, such as tcp://host:8786")

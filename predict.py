@@ -115,7 +115,9 @@ def main() -> int:
     saved = "networks of train.py (default: results/train/network.npz)"
     parser.add_argument("--model", type=Path, nargs="+", default=[DEFAULT_MODEL], help=saved)
     parser.add_argument("--out", type=Path, help="default: as above, in results/")
-    parser.add_argument("--probabilities", action="store_true", help="ten more columns (tables)")
+    parser.add_argument(
+        "--probabilities", action="store_true", help="a column for each digit (tables only)"
+    )
     asked = parser.parse_args()
     paths: list[Path] = []
     for word in asked.paths:  # a Windows terminal leaves *.png to the program
@@ -137,7 +139,7 @@ def main() -> int:
     check_out(out, SAVED if table else (*FIGURES, *SAVED), [*paths, *asked.model])
     models = load_models(asked.model)
     for path, (network, preprocessing) in zip(asked.model, models):
-        advice = "; pictures need one of train.py --recipe best"
+        advice = "; for pictures, use one of train.py --recipe best"
         line = f"network: {path}, {network.layer_sizes}, preprocessing: {preprocessing}"
         print(one_line(line + advice * (not table and preprocessing != "normalise")))
     make_writable(out.parent, "--out")

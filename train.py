@@ -51,8 +51,9 @@ def train(
 ) -> tuple[NeuralNetwork, list[dict]]:
     """Mini-batch SGD. Returns the trained network and its history, one dict for each epoch.
 
-    `record` measures the network after each epoch; a given `network` is trained on. Ctrl-C ends
-    the training after the last whole epoch. Raises InputError if the loss is no longer finite.
+    `record` measures the network after each epoch. If a `network` is given, it is trained further.
+    Ctrl-C ends the training after the last whole epoch. Raises InputError if the loss is no longer
+    finite, or the network has other layers than the config.
     """
     record = record or Recorder()
     images, labels = record.begin(config, data)  # (N, 28, 28) uint8 and (N,), without validation
@@ -101,13 +102,13 @@ def parse_arguments() -> tuple[argparse.Namespace, Config]:
     parser = ArgumentParser(__doc__)
     add = parser.add_argument
     add("--data", help="a table of digits, such as Kaggle's train.csv")
-    add("--recipe", choices=RECIPES, help="start from it instead of the values")
+    add("--recipe", choices=RECIPES, help="start from it instead of the VALUES in train.py")
     add("--results", type=Path, default=ROOT / "results", help="(default: results)")
     add("--name", default="train", help="the folder in results (default: train)")
     add("--test", action="store_true", help="score the test set, once, at the end")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the figures")
-    add("--threads", type=whole_number, default=1, help="for large networks; other rounding")
-    add("--patience", type=whole_number, default=0, help="stop after N epochs without a better one")
+    add("--threads", type=whole_number, default=1, help="2 is faster for large networks")
+    add("--patience", type=whole_number, default=0, help="stop if so many epochs gain nothing")
     add_flags(parser, VALUES)
     arguments = parser.parse_args()
     return arguments, chosen(VALUES, arguments)
@@ -122,7 +123,7 @@ def main() -> int:
     arguments, config = parse_arguments()
     threadpool_limits(arguments.threads, user_api="blas")
     folder = folder_for(arguments.results, arguments.name, "summary.txt")
-    busy = f"{folder}: another training is writing there; give --name or --results another folder"
+    busy = f"{folder}: another run of train.py is writing there; give another --name or --results"
     with locked(arguments.results / f".{arguments.name}.lock", busy):
         data = load_data(arguments.data)
         if arguments.test and not len(data.test_images):

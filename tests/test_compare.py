@@ -44,7 +44,7 @@ def test_two_networks_are_told_apart_by_what_one_alone_reads_right(
     assert "They differ in: learning_rate 0.1 or 0.2." in text
     assert "Of 60 validation images, a alone reads 9 and b alone 1: these two networks" in text
     assert "differ by more than the choice of images explains (McNemar's test, p = 0.021)" in text
-    assert "cannot be told from one seed each" in text
+    assert "One seed each cannot show whether what they differ in" in text
     assert "--seeds" not in text  # which --compare does not have
     text = said(tmp_path, "a", "c")
     assert "They differ in: seed 0 or 1." in text

@@ -72,7 +72,7 @@ def test_stopping_is_orderly(number: int, tmp_path: Path, digits_npz: Path) -> N
     os.killpg(process.pid, number) if number == signal.SIGINT else process.terminate()
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert "runs are saved. Give the same command again to continue" in errors
+    assert "runs are saved. Run the same command again to continue" in errors
     assert "Traceback" not in errors
     until_nobody_is_left(process.pid)
     assert 1 <= len(whole_runs(tmp_path / "runs")) < 8

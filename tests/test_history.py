@@ -136,7 +136,7 @@ def test_a_run_whose_numbers_explode_stops_and_keeps_what_it_was(digits, batch_s
     run = record.finish()
     assert all(math.isfinite(row["train_loss"]) for row in run.history)
     assert np.isfinite(run.network.parameters).all()
-    assert run.metrics["stopped"].startswith(f"epoch {len(run.history)}: ")
+    assert run.metrics["stopped"].startswith("the loss is no longer finite; ")
     run.network.biases[0][0] = -np.inf  # that unit is silent, and the loss finite
     with pytest.raises(InputError, match="no longer finite"):
         record.measure(run.network)
@@ -151,10 +151,10 @@ def warned(loss: float, accuracy: float, *silent: float) -> list[str]:
 
 def test_warnings():
     (warning,) = warned(0.5, 0.8, 0.2, 0.75)
-    assert warning.startswith("more than half of the units of hidden layer 2 are silent")
+    assert warning.startswith("in hidden layer 2 more than half of the units are silent")
     assert "1,000" not in warning  # a small table has fewer images
-    assert "no better than that of guessing" in warned(9, 0.1)[0]
-    assert "no better than that of guessing" in warned(2.3, 0.1)[0]
+    assert "hardly better than guessing" in warned(9, 0.1)[0]
+    assert "hardly better than guessing" in warned(2.3, 0.1)[0]
     assert not warned(2.2, 0.15)
     assert not warned(9, 0.77)  # raw pixels at a tiny rate: the logits are large, but it learns
 

@@ -140,7 +140,7 @@ def test_of_a_folder_all_pictures_are_read_and_many_fit_into_one_figure(predict,
     for number in range(30):
         shutil.copy(folder / "digit0.png", many / f"{odd}{number}.png")
     status, printed, errors = predict("many --model none.npz --out many.png")
-    assert (status, errors) == (0, ["many: no pictures: notes.txt"])
+    assert (status, errors) == (0, ["many: skipped, no pictures: notes.txt"])
     read = [line.split("{")[1].split(".")[0] for line in printed[1:-1]]
     assert read == [str(number) for number in range(30)]
     with Image.open("many.png") as image:

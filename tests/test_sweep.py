@@ -160,5 +160,5 @@ def test_whoever_stops_listening_is_told_what_is_saved(
     next(runs)
     runs.close()
     assert len(asked.all_runs()) == 1
-    assert "\n1 of 3 runs are saved. Give the same command again" in capsys.readouterr().err
+    assert "\n1 of 3 runs are saved. Run the same command again" in capsys.readouterr().err
     assert len(times(tmp_path)) == 1

@@ -211,7 +211,7 @@ def test_a_second_training_into_the_same_folder_is_refused(small_npz, tmp_path):
     (tmp_path / "out").mkdir()
     with FileLock(tmp_path / "out" / ".train.lock"):
         _, errors = run("--data", small_npz, cwd=tmp_path, status=2)
-    assert "another training is writing there" in errors
+    assert "another run of train.py is writing there" in errors
 
 
 REFUSED = [({}, name, "name") for name in ("..", "runs")]

@@ -61,7 +61,7 @@ def compiled(text: bytes, path: Path) -> CodeType:
 def freeze(script: CodeType) -> Sources | None:
     """Serve the imports of a script that starts from the sources as they are now.
 
-    Returns who serves them: nobody for a script that does not train. Ends in one line if the script
+    Returns the Sources, or None for a script that does not train. Ends in one line if the script
     is no longer what Python has read.
     """
     sources, path = Sources(read()), Path(script.co_filename).resolve()

@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
     with replacing(path) as temporary: write(temporary)
 
     A link stays a link, and the file keeps its mode. Raises InputError if a folder, a device or a
-    pipe is in the way, and OSError with the path, which a full disk does not tell.
+    pipe is in the way, and OSError that names the path, as that of a full disk does not.
     """
     target = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
@@ -52,8 +52,8 @@ def locked(path: Path, message: str) -> AcquireReturnProxy:
 def read_npz(path: Path, keys: list[str], limit: int = 2**31) -> dict[str, np.ndarray]:
     """The arrays of an .npz file that need not be trusted: nothing is unpickled.
 
-    Raises InputError if it is no sound .npz, lacks one of `keys`, or has or unpacks to over `limit`
-    bytes, and OSError if it cannot be read at all.
+    Raises InputError if it is not a sound .npz, lacks one of `keys`, or has or unpacks to over
+    `limit` bytes, and OSError if it cannot be read at all.
     """
     too_large = InputError(f"{path}: has more than {limit:,} bytes, or unpacks to more")
     if path.stat().st_size > limit:

@@ -92,7 +92,7 @@ def whole_number(text: str) -> int:
 
 
 def explain(error: BaseException) -> int:
-    """Say in one line why a script ends, and return its exit status: 1 for a bug, unsaid."""
+    """Say in one line why a script ends, unless by a bug: status 1. Returns its exit status."""
     if isinstance(error, KeyboardInterrupt):
         print(f"\n{one_line(error) or 'stopped'}", file=sys.stderr)
         return 130

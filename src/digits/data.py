@@ -1,4 +1,4 @@
-"""The data: a Kaggle CSV or the MNIST in this repo, checked before anything trains on it.
+"""The data: any table of digits, or the MNIST in this repo, checked before anything trains on it.
 
 Whatever the source, what comes out is uint8 images (N, 28, 28), 0 = background and 255 = ink, and
 integer labels (N,) 0-9. A fault in a file raises InputError with the file, the line and the column.
@@ -33,7 +33,7 @@ class Data:
 def load_data(path: str | Path | None = None) -> Data:
     """Read `path`, else Kaggle's file in the project root if it is there, else the embedded MNIST.
 
-    Says on standard error what is odd about the images, and which digits have no image at all.
+    Says on standard error what is odd about the images, and if some digits are missing.
     """
     there = {entry.name.lower(): entry for entry in ROOT.iterdir()}  # broken links too
     if path is None:

@@ -1,6 +1,6 @@
 """Tables of digits in the formats that they are handed around in, read as images and labels.
 
-The name of a file says whether it is a table, and of a kind that is read; what is in it decides the
+The name of a file says whether it is a table, and of a kind we read; what is in it decides the
 rest: a CSV may be packed, or be called .txt.
 """
 

@@ -1,4 +1,4 @@
-"""Everything matplotlib. Nothing outside decides how our figures look, nor do ours elsewhere."""
+"""Everything that uses matplotlib. No setting outside changes our figures, nor ours any other."""
 
 import contextlib
 import os

@@ -34,7 +34,8 @@ def draw_curve(
     epochs, values = over_seeds(histories, "epoch")[0], over_seeds(histories, name)
     mean = values.mean(axis=0)
     end = f"{mean[-1]:.2f}%  ".replace("nan%  ", "") if name.endswith("accuracy") else ""
-    dots: dict = {"marker": "o", "ms": 4, "clip_on": False} if len(epochs) < 4 else {}
+    few = np.count_nonzero(mean > 0) < 4  # points that can be seen on a log scale
+    dots: dict = {"marker": "o", "ms": 4, "clip_on": False} if few else {}
     axes.plot(epochs, mean, label=end + label, **look, **dots)
     band = values.min(axis=0), values.max(axis=0)
     axes.fill_between(epochs, *band, alpha=0.12, lw=0, color=look["color"])
@@ -88,7 +89,8 @@ def plot_comparison(path: Path, results: Any, shown: list[str]) -> None:
     looks = style.looks([n for n in results.configs if n in shown], results.is_ordered)
     images = images_of(next(iter(runs.values()))[0])
     panels: list = [[f"{next(iter(images))}_accuracy", f"{part}_loss"] for part in images]
-    foot = BAND * any(len(found) > 1 for found in runs.values())
+    foot = "Percentages: after the last epoch. "
+    foot += BAND * any(len(found) > 1 for found in runs.values())
     foot += "; ".join(f"{label}: {why}" for label, why in results.reasons().items())
     size, margins = (9, 1.45 + max(3.35, 0.2 * len(shown))), (0.65, 0.85, 2.85, 0.6)
     spaces = {"width_ratios": [3, 2], "hspace": 0.6, "wspace": 0.3}

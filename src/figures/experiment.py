@@ -20,7 +20,7 @@ def draw_experiment(results: Any, suffix: str = "png", all_figures: bool = False
     """The comparison, the answer and the curves of each configuration, into the results' folder.
 
     Of more than 20 configurations only the best 20 are named and have curves of their own, unless
-    `all_figures`. The answer waits for two configurations, and is a heat map if they are a grid.
+    `all_figures`. The answer is drawn once two of them have results; that of a grid is a heat map.
     """
     folder, labels, runs = results.folder, list(results.configs), results.runs
     behind = results.verdict.behind

@@ -72,7 +72,7 @@ def plot_layers(path: Path, title: str, run: Any) -> None:
                     draw_curve(axes, [run.layers[number::count]], name, look, label)
             finish(axes, name, what)
             if name == "dead_share":
-                axes.set(yscale="linear", ylim=(0, max(0.05, axes.get_ylim()[1])))
+                axes.set(yscale="linear", ylim=(0, min(max(0.05, axes.get_ylim()[1]), 1.03)))
                 axes.yaxis.set_major_formatter("{x:.0%}")
         style.legend(figure)
 

@@ -175,6 +175,8 @@ def pictures_in(paths: list[Path]) -> list[Path]:
             if not inside:
                 raise InputError(f"{path}: no pictures in this folder ({', '.join(FORMATS)})")
             if others := [file.name for file in listed if file not in inside]:
-                print(one_line(f"{path}: no pictures: {', '.join(others)}"), file=sys.stderr)
+                print(
+                    one_line(f"{path}: skipped, no pictures: {', '.join(others)}"), file=sys.stderr
+                )
         found += inside
     return found

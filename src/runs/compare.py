@@ -66,9 +66,10 @@ def mcnemar(a: str, b: str, ours: np.ndarray, theirs: np.ndarray) -> str:
     first, second = int(np.sum(ours & ~theirs)), int(np.sum(theirs & ~ours))
     tail = sum(math.comb(first + second, count) for count in range(min(first, second) + 1))
     p = min(1.0, 2 * tail / 2 ** (first + second))
+    probability = f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
     return (
         f"Of {ours.size:,} validation images, {a} alone reads {first} and {b} alone {second}: "
         f"these two networks differ by {'more' if p < 0.05 else 'no more'} than the choice of "
-        f"images explains (McNemar's test, p = {p:.2g}). Whether their hyperparameters do cannot "
-        "be told from one seed each."
+        f"images explains (McNemar's test, {probability}). One seed each cannot show whether "
+        "what they differ in makes the difference."
     )

@@ -107,7 +107,7 @@ def checked(name: str, value: Any, default: Any, allowed: Any) -> Any:
 def add_flags(parser: argparse.ArgumentParser, values: dict[str, object]) -> None:
     """One flag for each hyperparameter; those that are not given have no value.
 
-    `values` are the defaults that the help text names. Raises InputError if they are no dict.
+    `values` are the defaults that the help text names. Raises InputError if they are not a dict.
     """
     if not isinstance(values, dict):
         raise InputError(f"VALUES = {values!r}: has to be a dict of hyperparameters")

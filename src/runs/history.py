@@ -1,4 +1,4 @@
-"""A run: one training with one seed, measured after each epoch, always in the same way."""
+"""A run: one network trained with one seed, measured after each epoch, always in the same way."""
 
 import math
 import time
@@ -43,7 +43,7 @@ def blas_kernel() -> str:
 class Recorder:
     """Measures a network before training and after each epoch, and keeps what a run needs.
 
-    `on_epoch(row)` is called with each new row of the history; `last` are the parameters of then.
+    `on_epoch(row)` is called with each new row of the history; `last` holds the parameters then.
     With `patience` n > 0, n epochs without a better validation accuracy stop the training.
     """
 
@@ -77,8 +77,8 @@ class Recorder:
         scores = evaluate(network, images, labels) + evaluate(network, *self.validation)
         if not (math.isfinite(scores[0]) and np.isfinite(network.parameters).all()):
             remedy = "try a lower learning rate or smaller initial weights"
-            self.stopped = f"epoch {epoch}: the loss is no longer finite; {remedy}"
-            raise InputError(self.stopped)
+            self.stopped = f"the loss is no longer finite; {remedy}"
+            raise InputError(f"epoch {epoch}: {self.stopped}")
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
         row = {"epoch": epoch, **dict(zip(names, scores)), "seconds": seconds}
         row["images_per_second"] = len(self.rows) / seconds if epoch else 0.0
@@ -89,7 +89,7 @@ class Recorder:
             self.best, self.best_parameters = row, self.last
         waited = epoch - self.best["epoch"]
         if self.patience and waited >= self.patience:
-            self.stopped = f"no better validation accuracy for {waited} epochs"
+            self.stopped = f"no better validation accuracy since epoch {epoch - waited}"
         self.history.append(row)
         if self.on_epoch:
             self.on_epoch(row)
@@ -106,8 +106,8 @@ class Recorder:
     def finish(self, score_test: bool = False) -> Run:
         """The run as it is now. With score_test the test set is looked at: here, and only here.
 
-        The network is that of the last epoch: with the learning rate at its end it is as good as
-        the best one, whose lead on the validation images is partly luck.
+        The network is that of the last epoch: the lead of the best one on the validation images is
+        partly luck.
         """
         data, last, (images, labels) = self.data, self.history[-1], self.validation
         self.network.parameters[...] = self.last  # where the epoch after it diverged

@@ -42,15 +42,15 @@ def warnings_about(run: Run) -> list[str]:
     found, last = [], run.history[-1]
     if last["epoch"] > 1 and last["train_accuracy"] <= 0.2 and last["train_loss"] > 2.25:
         found.append(
-            f"the loss is {last['train_loss']:.2f}, no better than that of guessing, ln 10 = 2.30; "
+            f"the loss is {last['train_loss']:.2f}, hardly better than guessing, ln 10 = 2.30; "
             "usual causes are an unsuitable learning rate, initial weights of zero or far too "
             "small, or images that are not shuffled"
         )
     layers = [each for each in run.layers if each["epoch"] == last["epoch"]]
     if silent := [str(each["layer"]) for each in layers if each["dead_share"] > 0.5]:
         found.append(
-            f"more than half of the units of hidden layer {', '.join(silent)} are silent for every "
-            "image measured; try a lower learning rate, other initial weights or leaky_relu"
+            f"in hidden layer {' and '.join(silent)} more than half of the units are silent for "
+            "every image measured; try a lower learning rate, other initial weights or leaky_relu"
         )
     return found
 
@@ -70,6 +70,5 @@ def print_end(run: Run, data: Data, folder: Path) -> None:
         print("that was the one look at the test set; choose by the validation accuracy")
         for line in doubts([folder / "network.npz"], data.test_images):
             print(f"note: {line}", file=sys.stderr)
-    print(
-        f"{metrics['seconds']:.1f} s in all; the network, its history and figures are in {folder}"
-    )
+    seconds = f"{metrics['seconds']:.1f} s of training"
+    print(f"{seconds}; the network, its history and its figures are in {folder}")

@@ -1,7 +1,7 @@
 """Many independent tasks on all cores, each in a worker process.
 
-A worker is a Python that gets the sources, the data and its tasks through a pipe of its own and
-answers through another. When we end, in whatever way, that pipe ends, and so does the worker.
+A worker is a Python process that gets the sources, the data and its tasks through a pipe of its
+own and answers through another. When we end, in whatever way, so does that pipe and the worker.
 
 Pebble 5.2.3 was tried instead. In six of six sweeps, one worker killed before it had taken a task
 cost all 300 tasks ("All workers expired"): its workers share a pipe and locks. And processes of

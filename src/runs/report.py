@@ -130,6 +130,8 @@ def remarks(results: Results, table: pd.DataFrame) -> list[str]:
             lines.append(f"{RULE}the seeds{images}.")
         elif behind.count() > 1 and not results.notes:
             lines.append("One seed cannot tell a difference from noise; --seeds 3 can.")
+        if max(table["runs"]) == 2:
+            lines.append("Two seeds show little: the noise that they leave is large; give three.")
     kernels = sorted({str(run.metrics.get("blas")) for _, run in results.all_runs()})
     if len(kernels) > 1:
         lines.append(f"Trained on processors that round differently: {', '.join(kernels)}.")

@@ -39,7 +39,7 @@ def identity_of(config: Config, data: Data, code: str, score_test: bool) -> dict
 def folder_for(root: Path, name: object, foreign: str) -> Path:
     """Make the folder of results with this name. `foreign` is a file of the other script.
 
-    Raises InputError if the name is none, or the folder cannot be written or is the other's.
+    Raises InputError if the name is not valid, or the folder is the other's or not writable.
     """
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
         raise InputError(f"{name!r}: a name consists of letters, digits, - and _")

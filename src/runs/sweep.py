@@ -6,7 +6,7 @@ import pickle
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -24,8 +24,17 @@ from src.runs.report import Results
 from src.runs.storage import identity_of, read_run, run_name, write_run
 
 
+class Asked(NamedTuple):
+    """A run that is asked for."""
+
+    config: Config
+    score_test: bool
+    identity: dict
+    askers: list[tuple[Results, str]]  # in which experiments, and under which labels
+
+
 def sweep(
-    asked: list[Results],
+    experiments: list[Results],
     data: Data,
     folder: Path,
     jobs: int | None,
@@ -33,59 +42,66 @@ def sweep(
     fresh: bool = False,
 ) -> Generator[None]:
     """Add each run of these experiments to their results, or why it failed. Yields once the
-    finished ones are there, and again after each other.
+    finished ones are there, and again after each of the others.
 
-    A run is trained once, whoever asks for it, unless it stands in its place below `folder`. With
-    `fresh` it is trained even so, and replaced when it is done. Raises OSError for one that cannot
-    be read: it stays.
+    A run is trained once, whoever asks for it, unless its file is already in `folder`. With `fresh`
+    it is trained even so, and replaced when it is done. Raises OSError for one that cannot be read:
+    it stays.
     """
     remove_half_written(folder)
-    code = code_key(sources())
-    # By the name of the run's file: a config and whether to score the test set; what names it; who
-    # asks for it, and calls it what.
-    missing: dict[str, tuple[Config, bool]] = {}
-    identities: dict[str, dict] = {}
-    askers: dict[str, list[tuple[Results, str]]] = {}
-    for results in asked:
-        scored = results.kind == "test"
-        shared = identity_of(Config(), data, code, scored)  # hashes the digits
-        for label, configs in results.configs.items():
-            for config in configs:
-                identity = shared | {"config": dataclasses.asdict(config)}
-                name = run_name(identity)
-                missing[name], identities[name] = (config, scored), identity
-                askers.setdefault(name, []).append((results, label))
-    for name in askers:
+    runs = asked_for(experiments, data)
+    missing = dict(runs)
+    for name, asked in runs.items():
         if not fresh and (run := finished_before(folder / name)):
             del missing[name]
-            for results, label in askers[name]:
+            for results, label in asked.askers:
                 results.add(label, run)
-    finished = len(askers) - len(missing)
-    print(f"{len(askers)} runs, {finished} of them finished before", flush=True)
+    finished = len(runs) - len(missing)
+    print(f"{len(runs)} runs, {finished} of them finished before", flush=True)
     try:
         yield
         with contextlib.closing(train_all(missing, data, jobs, scheduler)) as ended:
             bar = {"unit": " runs", "leave": False, "disable": None}  # None: only on a terminal
             for name, result in tqdm(ended, total=len(missing), **bar):
-                what = f"{askers[name][0][1]}, seed {missing[name][0].seed}"
-                if isinstance(result, str):
-                    tqdm.write(f"{what}: failed: {result}", file=sys.stderr)
-                else:
+                asked = missing[name]
+                if not isinstance(result, str):
                     with held_back():  # a stop now would lose it
-                        write_run(folder / name, result, identities[name])
+                        write_run(folder / name, result, asked.identity)
                     finished += 1
-                    tqdm.write(f"{what}: {epoch_line(result.history[-1])}")
-                    for warning in warnings_about(result):
-                        tqdm.write(f"{what}: warning: {warning}", file=sys.stderr)
-                    result.network, result.layers = None, []  # hundreds would fill the memory
-                for results, label in askers[name]:
+                announce(f"{asked.askers[0][1]}, seed {asked.config.seed}", result)
+                for results, label in asked.askers:
                     results.add(label, result)
                 yield
     except (KeyboardInterrupt, GeneratorExit):  # the latter between two runs, by whoever listens
-        how = "the same command again" + " without --fresh" * fresh
-        kept = f"{finished} of {len(askers)} runs are saved. Give {how} to continue"
+        how = "the same command again" + ", without --fresh," * fresh
+        kept = f"{finished} of {len(runs)} runs are saved. Run {how} to continue"
         print(f"\n{kept}", file=sys.stderr)
         raise
+
+
+def asked_for(experiments: list[Results], data: Data) -> dict[str, Asked]:
+    """Each run that these experiments need, by the name of its file."""
+    code, found = code_key(sources()), dict[str, Asked]()
+    for results in experiments:
+        score_test = results.kind == "test"
+        shared = identity_of(Config(), data, code, score_test)  # hashes the digits
+        for label, configs in results.configs.items():
+            for config in configs:
+                identity = shared | {"config": dataclasses.asdict(config)}
+                asked = Asked(config, score_test, identity, [])
+                found.setdefault(run_name(identity), asked).askers.append((results, label))
+    return found
+
+
+def announce(what: str, result: Run | str) -> None:
+    """Say how a run has ended, with its warnings, or why it failed. The run gets lighter."""
+    if isinstance(result, str):
+        tqdm.write(f"{what}: failed: {result}", file=sys.stderr)
+        return
+    tqdm.write(f"{what}: {epoch_line(result.history[-1])}")
+    for warning in warnings_about(result):
+        tqdm.write(f"{what}: warning: {warning}", file=sys.stderr)
+    result.network, result.layers = None, []  # hundreds would fill the memory
 
 
 def finished_before(path: Path) -> Run | None:
@@ -104,20 +120,23 @@ def finished_before(path: Path) -> Run | None:
 
 
 def train_all(
-    tasks: dict[str, tuple[Config, bool]], data: Data, jobs: int | None, scheduler: str | None
+    missing: dict[str, Asked], data: Data, jobs: int | None, scheduler: str | None
 ) -> Generator[tuple[str, Any]]:
     """Train these runs, on the cores of this machine or on a Dask cluster."""
     fields = vars(data)
-    if not any(scored for _, scored in tasks.values()):  # then nobody needs to send these
+    if not any(asked.score_test for asked in missing.values()):  # then nobody needs to send these
         fields = fields | {"test_images": data.test_images[:0], "test_labels": data.test_labels[:0]}
-    longest_first = sorted(tasks, key=lambda name: -work(tasks[name][0]))  # no core idles at last
-    pickled = {name: pickle.dumps(tasks[name]) for name in longest_first}
+    tasks = {
+        name: pickle.dumps((asked.config, asked.score_test)) for name, asked in missing.items()
+    }
+    longest_first = sorted(tasks, key=lambda name: -work(missing[name].config))
+    tasks = {name: tasks[name] for name in longest_first}  # so that no core idles at last
     program = sources(), "src.runs.worker:train_one", fields
     if scheduler and tasks:
         from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
 
-        return run_on_cluster(program, pickled, scheduler)
-    return run_tasks(program, pickled, jobs or jobs_possible())
+        return run_on_cluster(program, tasks, scheduler)
+    return run_tasks(program, tasks, jobs or jobs_possible())
 
 
 def work(config: Config) -> float:
