@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 
 from src.figures import style
 
-BAND = "line: mean of the seeds; band: from the lowest to the highest. "
+BAND = "Line: mean of the seeds; band: from the lowest to the highest. "
 TITLES = {"accuracy": "wrong answers", "loss": "loss"}
 
 
