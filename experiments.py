@@ -205,14 +205,15 @@ def main() -> int:
     # before may answer for other data, other code or other epochs.
     busy = f"{root}: another sweep is writing there; wait for it, or give --results another folder"
     with locked(root / ".lock", busy):
-        options, again = (arguments.jobs, arguments.scheduler, arguments.fresh), 0.0
+        options = arguments.jobs, arguments.scheduler, arguments.fresh
+        again, pause = 0.0, 10
         try:
             with closing(sweep(asked, data, root / "runs", *options)) as runs:  # a stop ends it
                 for _ in runs:
                     if time.monotonic() > again:
                         publish(asked, arguments)
-                        again = time.monotonic() + 60  # for 1,000 configurations it takes seconds
-        finally:
+                        again, pause = time.monotonic() + pause, 60  # it may take seconds
+        finally:  # after a stop the tables alone: it is not to wait for figures
             for results in asked:
                 write_tables(results)
         publish(asked, arguments, finished=True)

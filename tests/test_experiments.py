@@ -132,7 +132,7 @@ def test_each_answer_has_its_figure_and_runs_are_shared(small_npz: Path, tmp_pat
     printed, errors = run(results, small_npz, "grid", "zeros", "tested", *options)
     assert "8 runs, 0 of them" in printed and "nan" not in printed
     assert all((results / name / "answer.png").is_file() for name in ("grid", "zeros", "tested"))
-    assert "warning: the loss is 2.30, hardly better than" in errors  # of the initializer zeros
+    assert "warning: the loss is 2.30, that of guessing" in errors  # of the initializer zeros
     assert summary(results / "tested").test_accuracy.between(0, 1, inclusive="neither").all()
     table = (results / "grid" / "summary.csv").read_bytes()
     printed, _ = run(results, small_npz, "grid", *options)

@@ -71,10 +71,12 @@ def test_preprocessing_applies_to_training_validation_and_test_images(digits, mo
     assert "test_accuracy" not in same.metrics
 
 
-def scored(digits: Data, accuracies: list[float], **options: int) -> tuple[Recorder, list[bool]]:
+def scored(
+    digits: Data, accuracies: list[float], epochs: int = 99, **options: int
+) -> tuple[Recorder, list[bool]]:
     """A recorder that has seen these validation accuracies, and whether each stopped it."""
     record, network = Recorder(**options), NeuralNetwork([784, 10])
-    record.begin(SMALL, digits)
+    record.begin(SMALL.with_(epochs=epochs), digits)
     said = []
     for accuracy in accuracies:
         network.parameters += 1
@@ -102,6 +104,7 @@ def test_patience_ends_a_run_that_no_longer_gains(digits):
     _, said = scored(digits, [0.3, 0.9, 0.8, 0.9, 0.95, 0.9, 0.9, 0.9], patience=3)
     assert said == [False] * 7 + [True]
     assert not any(scored(digits, [0.9, 0.1, 0.1, 0.1, 0.1])[1])
+    assert not any(scored(digits, [0.9, 0.1, 0.1], epochs=2, patience=2)[1])  # that was the end
     idle = SMALL.with_(epochs=9, learning_rate=1e-9)
     assert len(run_of(idle, digits, Recorder(patience=2)).history) == 3
 
@@ -153,8 +156,8 @@ def test_warnings():
     (warning,) = warned(0.5, 0.8, 0.2, 0.75)
     assert warning.startswith("in hidden layer 2 more than half of the units are silent")
     assert "1,000" not in warning  # a small table has fewer images
-    assert "hardly better than guessing" in warned(9, 0.1)[0]
-    assert "hardly better than guessing" in warned(2.3, 0.1)[0]
+    assert "that of guessing is ln 10" in warned(9, 0.1)[0]
+    assert "that of guessing is ln 10" in warned(2.3, 0.1)[0]
     assert not warned(2.2, 0.15)
     assert not warned(9, 0.77)  # raw pixels at a tiny rate: the logits are large, but it learns
 

@@ -34,7 +34,7 @@ def compare_runs(root: Path, a: str, b: str) -> Results:
         if (second := getattr(theirs.config, name)) != first:
             different.append(f"{name} {first} or {second}")
     others = ("training_digits", "code", "numpy", "threads", "patience")
-    different += [key.replace("_", " ") for key in others if one.get(key) != other.get(key)]
+    different += [key.replace("_", " ") for key in others if one.get(key, 0) != other.get(key, 0)]
     results.notes = [f"They differ in: {'; '.join(different) or 'nothing that is recorded'}."]
     for label, run in results.all_runs():
         if "stopped" in run.metrics:

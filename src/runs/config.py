@@ -113,7 +113,7 @@ def add_flags(parser: argparse.ArgumentParser, values: dict[str, object]) -> Non
         raise InputError(f"VALUES = {values!r}: has to be a dict of hyperparameters")
     for each in dataclasses.fields(Config):
         allowed = each.metadata["allowed"]
-        style: dict = {"type": layers if each.name == "hidden" else type(each.default)}
+        style: dict = {"type": layers if isinstance(each.default, tuple) else type(each.default)}
         if isinstance(each.default, bool):
             style = {"action": argparse.BooleanOptionalAction}
         elif isinstance(allowed, list):
@@ -142,6 +142,7 @@ def as_flags(config: Config) -> str:
     words, plain = ["--recipe plain"], Config()
     for name, value in vars(config).items():
         if value != getattr(plain, name):
-            flag = "--" + name.replace("_", "-")
-            words.append(flag if value is True else f"{flag} {typed(value)}")
+            flag = name.replace("_", "-")
+            switch = {True: f"--{flag}", False: f"--no-{flag}"}
+            words.append(switch[value] if isinstance(value, bool) else f"--{flag} {typed(value)}")
     return " ".join(words)

@@ -88,7 +88,7 @@ class Recorder:
         if not self.best or row["validation_accuracy"] > self.best["validation_accuracy"]:
             self.best, self.best_parameters = row, self.last
         waited = epoch - self.best["epoch"]
-        if self.patience and waited >= self.patience:
+        if self.patience and waited >= self.patience and epoch < self.config.epochs:
             self.stopped = f"no better validation accuracy since epoch {epoch - waited}"
         self.history.append(row)
         if self.on_epoch:

@@ -42,7 +42,7 @@ def warnings_about(run: Run) -> list[str]:
     found, last = [], run.history[-1]
     if last["epoch"] > 1 and last["train_accuracy"] <= 0.2 and last["train_loss"] > 2.25:
         found.append(
-            f"the loss is {last['train_loss']:.2f}, hardly better than guessing, ln 10 = 2.30; "
+            f"the loss is {last['train_loss']:.2f}, that of guessing is ln 10 = 2.30; "
             "usual causes are an unsuitable learning rate, initial weights of zero or far too "
             "small, or images that are not shuffled"
         )

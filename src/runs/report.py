@@ -128,7 +128,7 @@ def remarks(results: Results, table: pd.DataFrame) -> list[str]:
         if noise.notna().any():
             images = f" and the choice of {kind} images" if verdict.covers_images else " alone"
             lines.append(f"{RULE}the seeds{images}.")
-        elif behind.count() > 1 and not results.notes:
+        elif behind.count() > 1 and max(table["runs"]) == 1 and not results.notes:
             lines.append("One seed cannot tell a difference from noise; --seeds 3 can.")
         if max(table["runs"]) == 2:
             lines.append("Two seeds show little: the noise that they leave is large; give three.")

@@ -126,11 +126,10 @@ def train_all(
     fields = vars(data)
     if not any(asked.score_test for asked in missing.values()):  # then nobody needs to send these
         fields = fields | {"test_images": data.test_images[:0], "test_labels": data.test_labels[:0]}
-    tasks = {
-        name: pickle.dumps((asked.config, asked.score_test)) for name, asked in missing.items()
-    }
-    longest_first = sorted(tasks, key=lambda name: -work(missing[name].config))
-    tasks = {name: tasks[name] for name in longest_first}  # so that no core idles at last
+    longest_first = sorted(missing, key=lambda name: -work(missing[name].config))
+    tasks = {}  # in this order no core idles in the end
+    for name in longest_first:
+        tasks[name] = pickle.dumps((missing[name].config, missing[name].score_test))
     program = sources(), "src.runs.worker:train_one", fields
     if scheduler and tasks:
         from src.runs.cluster import run_on_cluster  # here: it needs Dask's world
