@@ -112,7 +112,7 @@ class Page:
         """
         image = to_image(body)
         network, preprocessing = self.models[number(query, "network", len(self.models))]
-        x = scale(PREPROCESSING[preprocessing](image[np.newaxis]), network.dtype)
+        x = scale(PREPROCESSING[preprocessing](image[np.newaxis].copy()), network.dtype)
         logits, cache = network.forward(x)
         answer = {
             "image": image.ravel().tolist(),

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from src.activations import ACTIVATIONS
 from src.common.errors import InputError
 from src.common.script import ArgumentParser
 from src.runs.config import Config, add_flags, as_flags
@@ -32,7 +33,7 @@ def test_numbers_out_of_range_are_refused_with_field_and_range(name):
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_unknown_choices_are_refused_and_the_known_ones_named(name):
-    choices = ALLOWED[name]
+    choices = list(ALLOWED[name])
     assert [getattr(Config(**{name: choice}), name) for choice in choices] == choices
     for value in ("no such activation", None, 7, ["relu"]):
         with pytest.raises(InputError, match=f"{name} = ") as caught:
@@ -86,6 +87,13 @@ def test_the_flags_of_a_config_make_it_again(name):
     for config in (recipe(name), recipe(name).with_(**others)):
         assert parsed(as_flags(config)) == config
     assert as_flags(Config()) == "--recipe plain"
+
+
+def test_an_activation_may_be_added_at_any_time(monkeypatch):
+    with pytest.raises(InputError, match="activation = 'cube'"):
+        Config(activation="cube")
+    monkeypatch.setitem(ACTIVATIONS, "cube", (None, None))
+    assert Config(activation="cube").activation == "cube" == parsed("--activation cube").activation
 
 
 def test_values_that_are_no_dict_are_named():

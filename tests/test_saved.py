@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from src.digits.preprocessing import PREPROCESSING
 from src.model import NeuralNetwork
-from src.reading.saved import load_network, save_network
+from src.reading.saved import load_network, mean_probabilities, save_network
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -41,3 +42,18 @@ def test_a_failing_save_leaves_the_old_file(tmp_path):
     metadata = load_network(tmp_path / "network.npz")[1]
     assert metadata["name"] == "old" and metadata["trained_on"].tolist() == [3, 4]
     assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
+
+
+def test_a_preprocessing_that_works_in_place_spoils_nothing(digits, monkeypatch):
+    """Neither the images for the next network, nor those of the caller."""
+
+    def threshold(images):
+        images[images < 250] = 0
+        return images
+
+    monkeypatch.setitem(PREPROCESSING, "threshold", threshold)
+    network, images = NeuralNetwork([784, 10]), digits.test_images.copy()
+    models = [(network, "none"), (network, "threshold")]
+    answers = [mean_probabilities(each, images) for each in (models, models[::-1])]
+    np.testing.assert_allclose(*answers)
+    np.testing.assert_array_equal(images, digits.test_images)

@@ -121,3 +121,12 @@ def test_the_order_of_images_in_memory_changes_nothing(digits, monkeypatch):
     view = train(config, digits)[0].parameters
     monkeypatch.undo()
     assert view.tobytes() == train(config, mirrored)[0].parameters.tobytes() != plain.tobytes()
+
+
+def test_arrays_that_are_no_digits_are_refused(digits):
+    images, labels = digits.images, digits.labels
+    others = [{"images": images / 255}, {"images": images[:, :27]}]
+    others += [{"labels": other} for other in (labels - 1, labels[1:], labels[:, None])]
+    for other in others:
+        with pytest.raises(InputError, match=r"give uint8 images \(N, 28, 28\)"):
+            train(CONFIG, replace(digits, **other))

@@ -24,7 +24,7 @@ ORIENTATIONS = {
 }
 # Mean distances of tables of one class or all from MNIST: its own digits 0.04 to 0.15, transposed
 # 0.12 to 0.30; USPS, scikit-learn's, Fashion, Kannada and KMNIST 0.17 to 0.40, however they lie.
-LIKE_MNIST, CLEARLY_NEARER, ENOUGH = 0.18, 0.65, 10
+LIKE_MNIST, CLEARLY_NEARER, ENOUGH = 0.18, 0.65, 50
 SAMPLE, REFERENCE = 200, 2000  # images that are compared, and of MNIST that they are compared with
 
 

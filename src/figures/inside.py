@@ -33,7 +33,7 @@ def draw_run(folder: Path, run: Any, data: Data, suffix: str = "png") -> None:
     plot_first_layer(paths["first_layer"], run.network)
 
     images, labels, what = look_at(run, data)
-    seen = PREPROCESSING[run.config.preprocessing](images)
+    seen = PREPROCESSING[run.config.preprocessing](images.copy())
     probabilities = softmax(logits_of(run.network, seen))
     plot_confusion(paths["confusion"], labels, probabilities.argmax(axis=1), what)
     plot_mistakes(paths["mistakes"], images, labels, probabilities, what)

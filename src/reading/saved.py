@@ -109,7 +109,7 @@ def mean_probabilities(models: list[Model], images: np.ndarray) -> np.ndarray:
     total = np.zeros((len(images), 10))
     for network, preprocessing in models:
         with np.errstate(all="ignore"):
-            total += softmax(logits_of(network, PREPROCESSING[preprocessing](images)))
+            total += softmax(logits_of(network, PREPROCESSING[preprocessing](images.copy())))
     if not np.isfinite(total).all():
         raise InputError("the network answers NaN: its weights are too large; train it again")
     return total / len(models)

@@ -23,7 +23,7 @@ MAX_PARAMETERS = 100_000_000  # 0.4 GB, and six times that while training
 
 
 def option(default: object, allowed: Any, what: str) -> Any:
-    """A field that is one of a list of choices, or a number in a range (low, high).
+    """A field that is one of some choices, or a number in a range (low, high).
 
     The number is a whole one if `default` is an int; if that is a tuple, there are several.
     """
@@ -38,19 +38,19 @@ class Config:
     """
 
     hidden: tuple[int, ...] = option((128, 64), (1, 10_000), "sizes such as 256,128, or none")
-    activation: str = option("relu", [*ACTIVATIONS], "the function after each hidden layer")
-    initializer: str = option("he_uniform", [*INITIALIZERS], "how the first weights are drawn")
+    activation: str = option("relu", ACTIVATIONS, "the function after each hidden layer")
+    initializer: str = option("he_uniform", INITIALIZERS, "how the first weights are drawn")
     epochs: int = option(20, (1, 100_000), "passes over the training images; 10 to 100 are typical")
     batch_size: int = option(32, (1, 1_000_000), "images in each step; 16 to 256 are typical")
     learning_rate: float = option(0.1, (1e-9, 1000), "step length; 0.1, or 0.03 with momentum")
-    schedule: str = option("constant", [*SCHEDULES], "how the learning rate falls")
+    schedule: str = option("constant", SCHEDULES, "how the learning rate falls")
     warmup_epochs: float = option(0.0, (0, 1000), "epochs in which the rate rises; 1 is typical")
     momentum: float = option(0.0, (0, 0.9999), "the share of the last step kept; 0.9 is typical")
     nesterov: bool = option(False, [True, False], "take the gradient where momentum leads")
     weight_decay: float = option(0.0, (0, 1), "L2 penalty on weights, not biases; 1e-4 is typical")
     dropout: float = option(0.0, (0, 0.95), "share of hidden units silenced; 0.1 to 0.5 is typical")
     label_smoothing: float = option(0.0, (0, 0.9), "share of a target spread out; 0.05 is typical")
-    preprocessing: str = option("none", [*PREPROCESSING], "deskew straightens, normalise sizes too")
+    preprocessing: str = option("none", PREPROCESSING, "deskew straightens, normalise sizes too")
     augmentation: str = option("none", ["none", *AUGMENTATIONS], "how images are distorted")
     augmentation_strength: float = option(1.0, (0, 10), "how far; 0.5 to 1.5 is typical")
     validation_fraction: float = option(0.1, (0, 0.9), "share of images held out; 0: train on all")
@@ -116,8 +116,8 @@ def add_flags(parser: argparse.ArgumentParser, values: dict[str, object]) -> Non
         style: dict = {"type": layers if isinstance(each.default, tuple) else type(each.default)}
         if isinstance(each.default, bool):
             style = {"action": argparse.BooleanOptionalAction}
-        elif isinstance(allowed, list):
-            style["choices"] = allowed
+        elif not isinstance(allowed, tuple):
+            style["choices"] = list(allowed)
         default = typed(values.get(each.name, each.default))
         what = f"{each.metadata['what']} (default: {default})".replace("%", "%%")
         name = "--" + each.name.replace("_", "-")

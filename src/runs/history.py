@@ -56,7 +56,14 @@ class Recorder:
         self.clock = time.perf_counter()
 
     def begin(self, config: Config, data: Data) -> tuple[np.ndarray, np.ndarray]:
-        """Split and preprocess the data. Returns the images (N, 28, 28) and labels to train on."""
+        """Split and preprocess the data. Returns the images (N, 28, 28) and labels to train on.
+
+        Raises InputError for other arrays.
+        """
+        images, labels = data.images, data.labels
+        digits = images.dtype == np.uint8 and np.isin(labels, range(10)).all()
+        if not digits or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
+            raise InputError("give uint8 images (N, 28, 28), and as many labels, whole numbers 0-9")
         self.config, self.data = config, data
         preprocess = PREPROCESSING[config.preprocessing]
         rows, held_out = split(len(data.images), config.validation_fraction, config.split_seed)
@@ -127,7 +134,7 @@ class Recorder:
                 "last_validation_accuracy": last["validation_accuracy"],
             }
         if score_test:
-            test_images = PREPROCESSING[self.config.preprocessing](data.test_images)
+            test_images = PREPROCESSING[self.config.preprocessing](data.test_images.copy())
             loss, accuracy = evaluate(self.network, test_images, data.test_labels)
             metrics |= {"test_loss": loss, "test_accuracy": accuracy}
         if self.stopped:
