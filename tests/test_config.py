@@ -96,13 +96,10 @@ def test_an_activation_may_be_added_at_any_time(monkeypatch):
     assert Config(activation="cube").activation == "cube" == parsed("--activation cube").activation
 
 
-def test_values_that_are_no_dict_are_named():
-    with pytest.raises(InputError, match="VALUES = None: has to be a dict"):
-        add_flags(argparse.ArgumentParser(), None)
-
-
 def test_help_names_the_defaults_of_the_caller():
     parser = argparse.ArgumentParser()
+    with pytest.raises(InputError, match="VALUES = None: has to be a dict"):
+        add_flags(parser, None)
     add_flags(parser, {"hidden": [7], "epochs": 3})
     text = " ".join(parser.format_help().split())
     assert "or none (default: 7)" in text and "typical (default: 3)" in text

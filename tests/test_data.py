@@ -32,11 +32,6 @@ def blank_lines(text: bytes) -> bytes:
     return b"\n".join([b"", b" ", *lines[:5], b"", *lines[5:9], b"  ", *lines[9:], b"", b""])
 
 
-def lines_of_ten(text: bytes) -> tuple[bytes, bytes]:
-    lines = text.splitlines()
-    return b"\r".join(lines[:10]), b"\r".join(lines[10:])
-
-
 def zipped(text: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -54,8 +49,8 @@ WAYS: dict[str, Callable[[bytes], bytes]] = {
     "no newline at the end": lambda text: text.rstrip(),
     "CRLF": lambda text: text.replace(b"\n", b"\r\n"),
     "CR": lambda text: text.replace(b"\n", b"\r"),
-    "CR after the header alone": lambda text: text.replace(b"\n", b"\r", 1),
-    "LF after the tenth row alone": lambda text: b"\n".join(lines_of_ten(text)),
+    "CR after the header": lambda text: text.replace(b"\n", b"\r", 1),
+    "CR but for the end": lambda text: text.rstrip().replace(b"\n", b"\r") + b"\n",
     "semicolons": lambda text: text.replace(b",", b";"),
     "tabs": lambda text: text.replace(b",", b"\t"),
     "spaces after commas": lambda text: text.replace(b",", b", "),

@@ -238,5 +238,4 @@ def test_idle_connections_hold_up_neither_an_answer_nor_the_end(page: draw.Page)
 def test_the_thinnest_drawing_is_an_image() -> None:
     drawing = np.zeros((200, 200), np.uint8)
     drawing[10, 10] = drawing[190, 190] = 255  # two dots, far apart
-    drawing[100, 20:180] = 80  # and a faint line
     assert draw.to_image(drawing.tobytes()).max() == 255

@@ -84,9 +84,5 @@ def test_only_figures_that_are_listed_are_removed_and_what_is_half_written(tmp_p
     with (tmp_path / ".figures").open("a") as file:
         file.write("\n\nnetwork.npz\n../b.png\n")  # by somebody else
     keep_only(tmp_path, ["a.png"])
-    assert {path.name for path in tmp_path.iterdir()} == {
-        ".figures",
-        "a.png",
-        "mine.png",
-        "network.npz",
-    }
+    left = {".figures", "a.png", "mine.png", "network.npz"}
+    assert {path.name for path in tmp_path.iterdir()} == left

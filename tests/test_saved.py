@@ -45,8 +45,6 @@ def test_a_failing_save_leaves_the_old_file(tmp_path):
 
 
 def test_a_preprocessing_that_works_in_place_spoils_nothing(digits, monkeypatch):
-    """Neither the images for the next network, nor those of the caller."""
-
     def threshold(images):
         images[images < 250] = 0
         return images
@@ -54,6 +52,5 @@ def test_a_preprocessing_that_works_in_place_spoils_nothing(digits, monkeypatch)
     monkeypatch.setitem(PREPROCESSING, "threshold", threshold)
     network, images = NeuralNetwork([784, 10]), digits.test_images.copy()
     models = [(network, "none"), (network, "threshold")]
-    answers = [mean_probabilities(each, images) for each in (models, models[::-1])]
-    np.testing.assert_allclose(*answers)
+    np.testing.assert_allclose(*(mean_probabilities(m, images) for m in (models, models[::-1])))
     np.testing.assert_array_equal(images, digits.test_images)

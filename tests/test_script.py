@@ -114,7 +114,6 @@ def test_stopped_in_one_line(script, name, when):
 
 @POSIX
 def test_a_stop_that_an_import_swallows_is_not_forgotten(script):
-    """As the imports of C extensions do."""
     swallow = "import os, signal\ntry: os.kill(os.getpid(), signal.SIGINT)\n"
     ended = run(script("print('went on')", swallow + "except KeyboardInterrupt: pass"))
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "\nstopped\n")
