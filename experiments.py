@@ -213,9 +213,10 @@ def main() -> int:
                     if time.monotonic() > again:
                         publish(asked, arguments)
                         again, pause = time.monotonic() + pause, 60  # it may take seconds
-        finally:  # after a stop the tables alone: it is not to wait for figures
+        except BaseException:  # after a stop the tables alone: it is not to wait for figures
             for results in asked:
                 write_tables(results)
+            raise
         publish(asked, arguments, finished=True)
     return int(any(each.failed and not each.entry["may_fail"] for each in asked))
 

@@ -1,6 +1,6 @@
 """The hyperparameters of a run: names, defaults, ranges and choices, and what each one does.
 
-They stand here and nowhere else. To add one, add a field to Config; its check, its flag in train.py
+The scripts repeat only those that users edit. To add one, add a field to Config; its check, its flag in train.py
 and its help text follow from it.
 """
 
