@@ -1,7 +1,7 @@
 """The hyperparameters of a run: names, defaults, ranges and choices, and what each one does.
 
-The scripts repeat only those that users edit. To add one, add a field to Config; its check, its flag in train.py
-and its help text follow from it.
+The scripts repeat only those that users edit. To add one, add a field to Config; its check, its
+flag in train.py and its help text follow from it.
 """
 
 import argparse
